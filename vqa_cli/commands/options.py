@@ -1,0 +1,126 @@
+"""Command-line options made from the settings dataclasses.
+
+A command that is decorated with `with_settings(TrainSettings, ...)` gets one option for each
+field, `--config FILE`, `-q` and `-v`; it receives the resolved settings and a console. A flag on
+the command line wins over the config file, which wins over the dataclass's default.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import Field, fields
+from functools import wraps
+from pathlib import Path
+from typing import Annotated, Any, TypeVar, cast
+
+import typer
+
+from vqa_cli.config import Settings, flag_of, read_config_file
+from vqa_cli.console import Console
+from vqa_cli.errors import SettingsError
+
+S = TypeVar("S", bound=Settings)
+_TYPES = {"int": int, "float": float, "bool": bool, "str": str}
+
+
+class Resolved:
+    """The settings of one call: `resolved[TrainSettings]`."""
+
+    def __init__(self, values: Mapping[type[Settings], Settings]) -> None:
+        self._values = dict(values)
+
+    def __getitem__(self, cls: type[S]) -> S:
+        return cast(S, self._values[cls])
+
+
+def with_settings(*classes: type[Settings]) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command the options of `classes`, passed to it as `settings` and `console`."""
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        own = inspect.signature(command, eval_str=True)
+        kept = [p for p in own.parameters.values() if p.name not in ("settings", "console")]
+
+        @wraps(command)
+        def run(**arguments: Any) -> None:
+            flags = {cls: {n: arguments.pop(n) for n in cls.names()} for cls in classes}
+            console = Console(verbosity=arguments.pop("verbose") - arguments.pop("quiet"))
+            settings = resolve(flags, arguments.pop("config") if classes else None)
+            if classes:
+                arguments["settings"] = settings
+            command(**arguments, console=console)
+
+        added = [_parameter(cls, spec) for cls in classes for spec in fields(cast(Any, cls))]
+        signature = own.replace(parameters=[*kept, *added, *_common(bool(classes))])
+        cast(Any, run).__signature__ = signature
+        run.__annotations__ = {p.name: p.annotation for p in signature.parameters.values()}
+        return run
+
+    return decorate
+
+
+def resolve(
+    flags: Mapping[type[Settings], Mapping[str, Any]], config: Path | None = None
+) -> Resolved:
+    """Merge flags (None: not given) over the config file over the defaults.
+
+    Raises SettingsError with the problems of all sections at once.
+    """
+    tables = read_config_file(config, flags) if config else {}
+    values: dict[type[Settings], Settings] = {}
+    problems: list[str] = []
+    for cls, given in flags.items():
+        merged = {**tables.get(cls.section, {}), **{k: v for k, v in given.items() if v is not None}}
+        try:
+            values[cls] = cls.from_mapping(merged)
+        except SettingsError as error:
+            problems += error.problems or (error.message,)
+    if problems:
+        raise SettingsError(f"{len(problems)} setting(s) cannot be used:", problems)
+    return Resolved(values)
+
+
+def _parameter(cls: type[Settings], spec: Field[Any]) -> inspect.Parameter:
+    kind = _TYPES[str(spec.type).removesuffix(" | None")]
+    flag = flag_of(spec)
+    if kind is bool:
+        flag = f"{flag}/--no-{flag.removeprefix('--')}"
+    choices = spec.metadata["choices"]
+    option = typer.Option(
+        flag,
+        help=spec.metadata["help"],
+        metavar="|".join(choices) if choices else None,
+        show_default=str(spec.default) if spec.default is not None else False,
+        rich_help_panel=f"{cls.section.capitalize()} settings",
+        autocompletion=_completion(choices) if choices else None,
+    )
+    return inspect.Parameter(
+        spec.name,
+        inspect.Parameter.KEYWORD_ONLY,
+        default=None,
+        annotation=Annotated[kind | None, option],
+    )
+
+
+def _completion(choices: tuple[str, ...]) -> Callable[[str], list[str]]:
+    def complete(incomplete: str) -> list[str]:
+        return [choice for choice in choices if choice.startswith(incomplete)]
+
+    return complete
+
+
+def _common(with_config: bool) -> list[inspect.Parameter]:
+    quiet = typer.Option("--quiet", "-q", count=True, help="Say less on stderr.", show_default=False)
+    verbose = typer.Option(
+        "--verbose", "-v", count=True, help="Say more on stderr.", show_default=False
+    )
+    keyword = inspect.Parameter.KEYWORD_ONLY
+    common = [
+        inspect.Parameter("quiet", keyword, default=0, annotation=Annotated[int, quiet]),
+        inspect.Parameter("verbose", keyword, default=0, annotation=Annotated[int, verbose]),
+    ]
+    if with_config:
+        config = typer.Option("--config", help="Read settings from a TOML file.", dir_okay=False)
+        annotation = Annotated[Path | None, config]
+        common.insert(0, inspect.Parameter("config", keyword, default=None, annotation=annotation))
+    return common

@@ -1,0 +1,37 @@
+"""One question about one image: the row that every dataset format is read into."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+AnswerKind = Literal["annotators", "alternatives", "set"]
+"""`annotators`: several people answered the same question, as in VQA v2; `alternatives`: any of
+the answers is right; `set`: all of them together are the answer, as DAQUAR's "table, chair"."""
+
+SPLITS = ("train", "val", "test")
+
+
+@dataclass(frozen=True)
+class Example:
+    """One question about one image.
+
+    image: path relative to the dataset's image root, with forward slashes.
+    answers: as they were given; empty in a test split without answers.
+    split: `train`, `val` or `test`; None where the dataset brings no splits.
+    group: what must never be split apart; None means the image.
+    extra: what a format knows besides; JSON-serialisable.
+    """
+
+    image: str
+    question: str
+    answers: tuple[str, ...]
+    question_id: str
+    answer_kind: AnswerKind = "alternatives"
+    split: str | None = None
+    question_type: str | None = None
+    answer_type: str | None = None
+    answerable: bool | None = None
+    choices: tuple[str, ...] | None = None
+    group: str | None = None
+    extra: dict[str, Any] = field(default_factory=dict)
