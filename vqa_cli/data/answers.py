@@ -8,7 +8,7 @@ evaluator computes it, quirks included, since published numbers include them too
   worth 0 where all ten said "yes". Otherwise both sides go through `official_normalize`.
 - A punctuation mark becomes a space, but it vanishes without one where it touches a space
   anywhere in the text, or where a comma stands between two digits ("1,000"): "t-shirt" is
-  "t shirt", "red-, blue" is "red blue".
+  "t shirt", "dark- blue-green" is "dark bluegreen".
 - Periods go unless a digit follows. The evaluator means to spare those after a digit too, but
   its look-behind is misspelt; and it passes the flag re.UNICODE (32) in the place of the count,
   so only the first 32 periods go.
