@@ -1,0 +1,127 @@
+"""The run folder's model files: saved whole, loaded without network and without pickles."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from vqa_cli.data.preprocessor import Preprocessor
+from vqa_cli.data.vocabulary import AnswerVocabulary
+from vqa_cli.errors import ModelError
+from vqa_cli.files import replacing, sha256, write_json
+from vqa_cli.models.vqa_model import VQAModel, VQAModelConfig
+
+FORMAT_VERSION = 1
+KIND = "vqa-run"
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A trained model and everything that asking it needs."""
+
+    model: VQAModel  # float32, on the CPU, in evaluation mode
+    preprocessor: Preprocessor
+    vocabulary: AnswerVocabulary
+    temperature: float
+    config: dict[str, Any]
+
+
+def save_config(folder: Path, model: VQAModel, details: dict[str, Any]) -> None:
+    """Write config.json: the architecture, and `details` for people and for resuming."""
+    kind = {"format_version": FORMAT_VERSION, "kind": KIND}
+    write_json(folder / "config.json", {**kind, "model": model.config.to_mapping(), **details})
+
+
+def save_weights(folder: Path, model: VQAModel) -> str:
+    """Write model.safetensors and return its SHA-256."""
+    state = {name: tensor.detach().contiguous().cpu() for name, tensor in model.state_dict().items()}
+    path = folder / "model.safetensors"
+    with replacing(path) as temporary:
+        save_file(state, temporary, metadata={"format": "pt"})
+    return sha256(path)
+
+
+def save_calibration(folder: Path, temperature: float, weights_sha256: str) -> None:
+    """Write calibration.json, tied to the weights that the temperature was fitted for."""
+    write_json(
+        folder / "calibration.json",
+        {"temperature": temperature, "weights_sha256": weights_sha256},
+    )
+
+
+def load_checkpoint(folder: Path) -> Checkpoint:
+    """Load a run folder.
+
+    Raises ModelError where a file is missing, damaged or of a newer format.
+    """
+    config = read_config(folder)
+    model = VQAModel.from_config(_model_config(folder, config))
+    weights = folder / "model.safetensors"
+    try:
+        model.load_state_dict(load_file(weights))
+    except FileNotFoundError as error:
+        raise ModelError(f"{folder}: model.safetensors is missing; {_advice(folder)}") from error
+    except (SafetensorError, RuntimeError, OSError) as error:
+        raise ModelError(
+            f"{weights}: damaged, or of another model ({str(error).splitlines()[0]}); "
+            "restore the file, or train again with `vqa finetune`"
+        ) from error
+    return Checkpoint(
+        model=model.eval(),
+        preprocessor=Preprocessor.load(folder),
+        vocabulary=AnswerVocabulary.load(folder / "answers.json"),
+        temperature=_read_temperature(folder),
+        config=config,
+    )
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """Read a run folder's config.json and check its kind and version.
+
+    Raises ModelError: missing, damaged, of another kind, or of a newer format.
+    """
+    path = folder / "config.json"
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+        kind, version = config["kind"], int(config["format_version"])
+    except FileNotFoundError as error:
+        raise ModelError(f"{folder}: no run folder: config.json is missing") from error
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ModelError(f"{path}: damaged: {error!r}") from error
+    if kind != KIND:
+        raise ModelError(f"{folder}: a {kind} folder where a run folder is needed")
+    if version > FORMAT_VERSION:
+        raise ModelError(
+            f"{path}: written by a newer vqa (format {version}, this one reads up to "
+            f"{FORMAT_VERSION}); upgrade with `pip install -U vqa-cli`"
+        )
+    return dict(config)
+
+
+def _model_config(folder: Path, config: dict[str, Any]) -> VQAModelConfig:
+    try:
+        return VQAModelConfig.from_mapping(config["model"])
+    except (KeyError, TypeError) as error:
+        raise ModelError(f"{folder / 'config.json'}: damaged: {error!r}") from error
+
+
+def _read_temperature(folder: Path) -> float:
+    path = folder / "calibration.json"
+    try:
+        temperature = float(json.loads(path.read_text(encoding="utf-8"))["temperature"])
+    except FileNotFoundError as error:
+        raise ModelError(f"{folder}: calibration.json is missing; {_advice(folder)}") from error
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ModelError(f"{path}: damaged: {error!r}") from error
+    return temperature
+
+
+def _advice(folder: Path) -> str:
+    if (folder / "state").is_dir():
+        return f"the run is not finished: `vqa finetune --resume {folder}`"
+    return "restore it, or train again with `vqa finetune`"

@@ -1,0 +1,267 @@
+"""Four ways in which question and image meet.
+
+Shapes: B images, Q questions, N image tokens, L question tokens, D width, W the fusion's width.
+Each fusion takes image tokens (B,N,D_image), question tokens (Q,L,D_question), their mask (Q,L)
+and `image_index` (Q,), which says whose image each question is about, and gives (Q, 3W): what the
+image says, what the question says, and their product.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+Encode = Callable[[Tensor, Tensor], Tensor]
+
+
+@dataclass(frozen=True)
+class FusionSizes:
+    """The sizes a fusion is built from."""
+
+    image_tokens: int  # N
+    image_width: int  # D_image
+    question_width: int  # D_question
+    width: int  # W
+    layers: int
+    dropout: float
+
+
+class Fusion(nn.Module):
+    """What every fusion is.
+
+    `consumes` says what it takes of the question: the encoder's output (`tokens`), or its input
+    (`embeddings`), where the fusion runs the encoder itself, given as `encode`.
+    """
+
+    consumes: ClassVar[Literal["tokens", "embeddings"]] = "tokens"
+
+    def __init__(self, sizes: FusionSizes) -> None:
+        super().__init__()
+        self.out_features = 3 * sizes.width
+
+    def forward(
+        self,
+        image_tokens: Tensor,
+        image_index: Tensor,
+        question_tokens: Tensor,
+        attention_mask: Tensor,
+        encode: Encode,
+    ) -> Tensor:
+        """Fuse into (Q, 3W)."""
+        raise NotImplementedError
+
+
+def join(image: Tensor, question: Tensor) -> Tensor:
+    """Image (Q,W) and question (Q,W) -> both and their product (Q,3W)."""
+    return torch.cat([image, question, image * question], dim=-1)
+
+
+def masked_mean(tokens: Tensor, mask: Tensor) -> Tensor:
+    """Tokens (Q,L,D) and mask (Q,L) -> the mean of the tokens that are there (Q,D)."""
+    weights = mask.to(tokens.dtype).unsqueeze(-1)
+    return (tokens * weights).sum(1) / weights.sum(1)
+
+
+class ImageProjection(nn.Sequential):
+    """Image tokens (B,N,D_image) -> (B,N,W), each knowing where it lies in the image."""
+
+    def __init__(self, sizes: FusionSizes, width: int) -> None:
+        super().__init__(
+            nn.LayerNorm(sizes.image_width),
+            nn.Linear(sizes.image_width, width),
+            Positions(sizes.image_tokens, width),
+        )
+
+
+class Positions(nn.Module):
+    """Add a learned vector to each of N tokens (B,N,W)."""
+
+    def __init__(self, tokens: int, width: int) -> None:
+        super().__init__()
+        self.vectors = nn.Parameter(torch.randn(tokens, width) * 0.02)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        return tokens + self.vectors
+
+
+def pooled_projection(width_in: int, width: int, dropout: float) -> nn.Sequential:
+    """A pooled vector (.., width_in) -> (.., width)."""
+    return nn.Sequential(
+        nn.LayerNorm(width_in), nn.Dropout(dropout), nn.Linear(width_in, width), nn.GELU()
+    )
+
+
+class ConcatFusion(Fusion):
+    """Late concatenation of the pooled image and the pooled question."""
+
+    def __init__(self, sizes: FusionSizes) -> None:
+        super().__init__(sizes)
+        self.image = pooled_projection(sizes.image_width, sizes.width, sizes.dropout)
+        self.question = pooled_projection(sizes.question_width, sizes.width, sizes.dropout)
+
+    def forward(
+        self,
+        image_tokens: Tensor,
+        image_index: Tensor,
+        question_tokens: Tensor,
+        attention_mask: Tensor,
+        encode: Encode,
+    ) -> Tensor:
+        image = self.image(image_tokens.mean(1))[image_index]  # (Q,W)
+        question = self.question(masked_mean(question_tokens, attention_mask))  # (Q,W)
+        return join(image, question)
+
+
+class AttentionFusion(Fusion):
+    """The question says where to look: additive attention over the image tokens.
+
+    Scores are w·tanh(V image + U question), as in Bahdanau et al., 2015 (arXiv:1409.0473), with
+    several glimpses as in Kazemi and Elqursh, 2017 (arXiv:1704.03162).
+    """
+
+    GLIMPSES: ClassVar[int] = 4
+
+    def __init__(self, sizes: FusionSizes) -> None:
+        super().__init__(sizes)
+        width = sizes.width
+        self.project = ImageProjection(sizes, width)
+        self.question = pooled_projection(sizes.question_width, width, sizes.dropout)
+        self.key = nn.Linear(width, width)
+        self.query = nn.Linear(width, width, bias=False)
+        self.score = nn.Linear(width, self.GLIMPSES, bias=False)
+        self.image = pooled_projection(self.GLIMPSES * width, width, sizes.dropout)
+
+    def forward(
+        self,
+        image_tokens: Tensor,
+        image_index: Tensor,
+        question_tokens: Tensor,
+        attention_mask: Tensor,
+        encode: Encode,
+    ) -> Tensor:
+        values = self.project(image_tokens)  # (B,N,W)
+        question = self.question(masked_mean(question_tokens, attention_mask))  # (Q,W)
+        keys = self.key(values)[image_index]  # (Q,N,W), projected once an image
+        scores = self.score(torch.tanh(keys + self.query(question).unsqueeze(1)))  # (Q,N,G)
+        weights = scores.softmax(dim=1).transpose(1, 2)  # (Q,G,N)
+        glimpses = weights @ values[image_index]  # (Q,G,W)
+        return join(self.image(glimpses.flatten(1)), question)
+
+
+class CrossAttention(nn.Module):
+    """One stream attends to the other, then thinks: attention and feed-forward, pre-norm."""
+
+    def __init__(self, width: int, heads: int, dropout: float) -> None:
+        super().__init__()
+        self.heads = heads
+        self.dropout = dropout
+        self.norm = nn.LayerNorm(width)
+        self.norm_other = nn.LayerNorm(width)
+        self.query = nn.Linear(width, width)
+        self.key_value = nn.Linear(width, 2 * width)
+        self.out = nn.Linear(width, width)
+        self.think = nn.Sequential(
+            nn.LayerNorm(width),
+            nn.Linear(width, 4 * width),
+            nn.GELU(),
+            nn.Dropout(dropout),
+            nn.Linear(4 * width, width),
+        )
+
+    def forward(self, stream: Tensor, other: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Stream (Q,S,W), other (Q,T,W), mask (Q,1,1,T) of booleans -> stream (Q,S,W)."""
+        query = self._heads(self.query(self.norm(stream)))
+        key, value = map(self._heads, self.key_value(self.norm_other(other)).chunk(2, dim=-1))
+        dropout = self.dropout if self.training else 0.0
+        attended = F.scaled_dot_product_attention(query, key, value, mask, dropout)  # (Q,h,S,W/h)
+        stream = stream + self.out(attended.transpose(1, 2).flatten(2))
+        return stream + self.think(stream)
+
+    def _heads(self, tokens: Tensor) -> Tensor:
+        return tokens.unflatten(-1, (self.heads, -1)).transpose(1, 2)  # (Q,T,W) -> (Q,h,T,W/h)
+
+
+class CrossFusion(Fusion):
+    """Stacked cross-attention between the two token sequences.
+
+    After the co-attentional layers of Lu et al., 2019 (ViLBERT, arXiv:1908.02265).
+    """
+
+    def __init__(self, sizes: FusionSizes) -> None:
+        super().__init__(sizes)
+        width, heads = sizes.width, heads_for(sizes.width)
+        self.project_image = ImageProjection(sizes, width)
+        self.project_question = nn.Sequential(
+            nn.LayerNorm(sizes.question_width), nn.Linear(sizes.question_width, width)
+        )
+        blocks = [CrossAttention(width, heads, sizes.dropout) for _ in range(2 * sizes.layers)]
+        self.to_question = nn.ModuleList(blocks[: sizes.layers])
+        self.to_image = nn.ModuleList(blocks[sizes.layers :])
+        self.image = pooled_projection(width, width, sizes.dropout)
+        self.question = pooled_projection(width, width, sizes.dropout)
+
+    def forward(
+        self,
+        image_tokens: Tensor,
+        image_index: Tensor,
+        question_tokens: Tensor,
+        attention_mask: Tensor,
+        encode: Encode,
+    ) -> Tensor:
+        image = self.project_image(image_tokens)[image_index]  # (Q,N,W)
+        question = self.project_question(question_tokens)  # (Q,L,W)
+        mask = attention_mask.bool()[:, None, None, :]  # (Q,1,1,L)
+        for to_question, to_image in zip(self.to_question, self.to_image, strict=True):
+            question, image = to_question(question, image), to_image(image, question, mask)
+        pooled = masked_mean(question, attention_mask)
+        return join(self.image(image.mean(1)), self.question(pooled))
+
+
+class JointFusion(Fusion):
+    """Image tokens become words of the question encoder's own input sequence.
+
+    After Kiela et al., 2019 (MMBT, arXiv:1909.02950).
+    """
+
+    consumes: ClassVar[Literal["tokens", "embeddings"]] = "embeddings"
+
+    def __init__(self, sizes: FusionSizes) -> None:
+        super().__init__(sizes)
+        self.project = ImageProjection(sizes, sizes.question_width)
+        self.norm = nn.LayerNorm(sizes.question_width)
+        self.image = pooled_projection(sizes.question_width, sizes.width, sizes.dropout)
+        self.question = pooled_projection(sizes.question_width, sizes.width, sizes.dropout)
+
+    def forward(
+        self,
+        image_tokens: Tensor,
+        image_index: Tensor,
+        question_tokens: Tensor,
+        attention_mask: Tensor,
+        encode: Encode,
+    ) -> Tensor:
+        image = self.norm(self.project(image_tokens))[image_index]  # (Q,N,D)
+        there = attention_mask.new_ones(image.shape[:2])  # (Q,N)
+        sequence = torch.cat([question_tokens, image], dim=1)  # (Q,L+N,D)
+        encoded = encode(sequence, torch.cat([attention_mask, there], dim=1))
+        length = question_tokens.shape[1]
+        pooled = masked_mean(encoded[:, :length], attention_mask)
+        return join(self.image(encoded[:, length:].mean(1)), self.question(pooled))
+
+
+def heads_for(width: int) -> int:
+    """Return the number of attention heads: one for 64 of the width, and a divisor of it."""
+    return next(heads for heads in range(max(1, width // 64), 0, -1) if width % heads == 0)
+
+
+FUSIONS: dict[str, type[Fusion]] = {
+    "concat": ConcatFusion,
+    "attention": AttentionFusion,
+    "cross": CrossFusion,
+    "joint": JointFusion,
+}
