@@ -72,6 +72,7 @@ def test_golden_vectors(answers, prediction, accuracy):
         ("yes, it is", "yes it is"),
         ("(red)", "red"),
         ("dark- blue-green", "dark bluegreen"),
+        ("dark -blue-green", "dark bluegreen"),
         ("dont", "don't"),
         ("couldnt've", "couldn't've"),
         ("couldntve", "couldntve"),

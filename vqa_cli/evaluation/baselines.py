@@ -1,0 +1,153 @@
+"""What can be scored without looking at the image: the numbers that a model must beat.
+
+All learn from train's questions and answers alone and are scored by the same metric on the same
+questions as the model. "Best" is the answer that earns most over the train questions concerned,
+each answer counted with what it is worth there (`target_scores`); among equals the one that earns
+more over all of train.
+
+- `majority`: the best answer over all of train.
+- `per_question_type`: the best within the question's type; only where the data has types.
+- `question_only`: the best over train's questions of the same words. For a question that train
+  does not have: over train's questions that begin with the same words, as many as possible
+  ("what is on the big stove" falls back on "what is on the ..."), in the end over all.
+- `vocabulary_upper_bound`: the best that any choice from the answer vocabulary can earn.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Callable, Hashable, Sequence
+
+from vqa_cli.data.answers import answer_key, official_normalize, target_scores
+from vqa_cli.data.example import Example
+from vqa_cli.data.vocabulary import AnswerVocabulary
+from vqa_cli.evaluation.metrics import mean, score
+
+Contexts = Callable[[Example], list[Hashable]]
+"""What a blind baseline goes by for a question, from the most specific to the most general."""
+
+Worth = dict[str, float]
+"""What each answer earns, by its `answer_key`."""
+
+EVERYTHING = "everything"
+_WORD = re.compile(r"\w+")
+
+
+def blind_baselines(
+    train: Sequence[Example],
+    questions: Sequence[Example],
+    vocabulary: AnswerVocabulary | None = None,
+) -> dict[str, float]:
+    """Score the baselines on `questions`: name -> accuracy in [0, 1].
+
+    questions: each with at least one answer.
+    vocabulary: the answers to choose from; without one there is no upper bound. Without an answer
+    in train there is nothing to learn from, and the upper bound stands alone.
+    """
+    if not questions:
+        return {}
+    learned: dict[str, Contexts] = {"majority": _no_context}
+    if any(question.question_type for question in questions):
+        learned["per_question_type"] = _type_contexts
+    learned["question_only"] = _question_contexts
+    prior = _Prior(train)
+    predictions = {
+        name: prior.predict(questions, contexts)
+        for name, contexts in learned.items()
+        if prior.has_answers
+    }
+    if vocabulary is not None and len(vocabulary):
+        predictions["vocabulary_upper_bound"] = _best_choices(vocabulary, questions)
+    return {
+        name: mean(
+            score(question.answers, question.answer_kind, answer)
+            for question, answer in zip(questions, answers, strict=True)
+        ).accuracy
+        for name, answers in predictions.items()
+    }
+
+
+def _no_context(_: Example) -> list[Hashable]:
+    return [EVERYTHING]
+
+
+def _type_contexts(example: Example) -> list[Hashable]:
+    return [("type", example.question_type), EVERYTHING]
+
+
+def _question_contexts(example: Example) -> list[Hashable]:
+    words = tuple(_WORD.findall(answer_key(example.question)))
+    shorter = [("begins", words[:length]) for length in range(len(words), 0, -1)]
+    return [("same", words), *shorter, EVERYTHING]
+
+
+class _Prior:
+    """What each answer earns over train, as a whole and in a context."""
+
+    def __init__(self, train: Sequence[Example]) -> None:
+        self._targets: list[tuple[Example, Worth]] = []
+        self._overall: Worth = defaultdict(float)
+        surfaces: dict[str, Counter[str]] = defaultdict(Counter)
+        for example in train:
+            scores = target_scores(example.answers, example.answer_kind)
+            for answer in scores:
+                surfaces[answer_key(answer)][answer] += 1
+            keyed = {answer_key(answer): worth for answer, worth in scores.items()}
+            self._targets.append((example, keyed))
+            _add(self._overall, keyed)
+        # Of equally frequent spellings the first in alphabetical order, whatever train's order.
+        self._surface = {
+            key: min(counts, key=lambda answer: (-counts[answer], answer))
+            for key, counts in surfaces.items()
+        }
+
+    @property
+    def has_answers(self) -> bool:
+        return bool(self._overall)
+
+    def predict(self, questions: Sequence[Example], contexts: Contexts) -> list[str]:
+        """Answer each question with the best answer of the first context that train has."""
+        exact = {contexts(example)[0] for example, scores in self._targets if scores}
+        chains = [contexts(question) for question in questions]
+        # The general contexts are counted only for questions whose own one train does not have.
+        chains = [chain[:1] if chain[0] in exact else chain for chain in chains]
+        wanted = {context for chain in chains for context in chain}
+        worth: dict[Hashable, Worth] = defaultdict(lambda: defaultdict(float))
+        for example, scores in self._targets:
+            for context in wanted.intersection(contexts(example)):
+                _add(worth[context], scores)
+        best = {context: self._best(counts) for context, counts in worth.items() if counts}
+        return [next(best[context] for context in chain if context in best) for chain in chains]
+
+    def _best(self, worth: Worth) -> str:
+        key = min(worth, key=lambda answer: (-worth[answer], -self._overall[answer], answer))
+        return self._surface[key]
+
+
+def _add(total: Worth, scores: Worth) -> None:
+    for key, worth in scores.items():
+        total[key] += worth
+
+
+def _best_choices(vocabulary: AnswerVocabulary, questions: Sequence[Example]) -> list[str]:
+    """For each question the answer of the vocabulary that earns most, "" where none earns."""
+    by_official_form: dict[str, str] = {}
+    for answer in vocabulary.answers:
+        by_official_form.setdefault(official_normalize(answer), answer)
+    return [_best_choice(vocabulary, by_official_form, question) for question in questions]
+
+
+def _best_choice(
+    vocabulary: AnswerVocabulary, by_official_form: dict[str, str], question: Example
+) -> str:
+    best, most = "", 0.0
+    for answer in dict.fromkeys(question.answers):
+        index = vocabulary.index(answer)
+        same_key = None if index is None else vocabulary.answers[index]
+        for choice in (same_key, by_official_form.get(official_normalize(answer))):
+            if choice is None:
+                continue
+            if (earned := score(question.answers, question.answer_kind, choice)) > most:
+                best, most = choice, earned
+    return best
