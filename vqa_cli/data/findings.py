@@ -1,0 +1,67 @@
+"""What is wrong with a dataset: every kind of problem with its count and a few examples."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+MAX_EXAMPLES = 3
+
+
+@dataclass
+class Finding:
+    """One kind of problem.
+
+    unusable: the rows cannot be used, so preparing stops unless they are left out by --skip-bad;
+    other findings are told, and the work goes on.
+    """
+
+    problem: str
+    unusable: bool
+    count: int = 0
+    examples: list[str] = field(default_factory=list)
+
+    def __str__(self) -> str:
+        rows = f"{self.count:,} row{'s' if self.count != 1 else ''}"
+        if not self.examples:
+            return f"{self.problem}: {rows}"
+        more = ", ..." if self.count > len(self.examples) else ""
+        return f"{self.problem}: {rows}, e.g. {', '.join(self.examples)}{more}"
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "problem": self.problem,
+            "unusable": self.unusable,
+            "rows": self.count,
+            "examples": self.examples,
+        }
+
+
+class Findings:
+    """The problems of one dataset, in the order in which their kinds were first met."""
+
+    def __init__(self) -> None:
+        self._kinds: dict[str, Finding] = {}
+
+    def __iter__(self) -> Iterator[Finding]:
+        return iter(self._kinds.values())
+
+    def unusable(self, problem: str, example: str, count: int = 1) -> None:
+        """Count rows that cannot be used; `example` says where and with which value."""
+        self._add(problem, count, [example], unusable=True)
+
+    def told(self, problem: str, count: int, examples: Iterable[str] = ()) -> None:
+        """Count rows that are used all the same."""
+        self._add(problem, count, examples, unusable=False)
+
+    def _add(self, problem: str, count: int, examples: Iterable[str], *, unusable: bool) -> None:
+        finding = self._kinds.setdefault(problem, Finding(problem, unusable))
+        finding.count += count
+        if len(finding.examples) < MAX_EXAMPLES:
+            known = [*finding.examples, *examples]
+            finding.examples = list(dict.fromkeys(known))[:MAX_EXAMPLES]
+
+    @property
+    def unusable_rows(self) -> int:
+        return sum(finding.count for finding in self if finding.unusable)

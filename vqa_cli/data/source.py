@@ -1,0 +1,135 @@
+"""The raw files of a dataset, as its layouts look at them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from vqa_cli.errors import DataError
+
+DATA_SUFFIXES = (".csv", ".tsv", ".jsonl", ".parquet", ".json", ".txt")
+_DEPTH = 3
+_HEAD_BYTES = 65_536
+
+
+class Source:
+    """A folder of raw files, or one file of questions with its folder.
+
+    root: the folder, resolved.
+    files: the paths of the data files relative to `root`, with forward slashes, sorted; hidden
+    folders and files are passed over, and so are prepared datasets and runs that lie inside.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Raises DataError where there is no such file or folder."""
+        if not path.exists():
+            raise DataError(f"{path}: no such file or folder{_nearest_sibling(path)}")
+        self.path = path
+        self.root = (path if path.is_dir() else path.parent).resolve()
+        self._only = None if path.is_dir() else path.name
+
+    @property
+    def name(self) -> str:
+        """What the dataset is called: the folder's name, or the file's without its ending."""
+        return Path(self._only).stem if self._only else self.root.name
+
+    @cached_property
+    def files(self) -> tuple[str, ...]:
+        if self._only:
+            return (self._only,)
+        return tuple(sorted(_data_files(self.root, "", _DEPTH)))
+
+    def named(self, *names: str) -> list[str]:
+        """Those of `files` whose last part is one of `names`."""
+        return [file for file in self.files if file.rsplit("/", 1)[-1] in names]
+
+    def head(self, file: str) -> str:
+        """The first characters of a text file, for a look at its content."""
+        try:
+            with (self.root / file).open("rb") as stream:
+                data = stream.read(_HEAD_BYTES)
+        except OSError as error:
+            raise DataError(f"{self.root / file}: cannot be read: {error}") from error
+        return data.decode("utf-8-sig", errors="replace")
+
+    def text(self, file: str) -> str:
+        """The whole of a text file. Raises DataError where it is not UTF-8."""
+        path = self.root / file
+        try:
+            return path.read_text(encoding="utf-8-sig")
+        except OSError as error:
+            raise DataError(f"{path}: cannot be read: {error}") from error
+        except UnicodeDecodeError as error:
+            raise not_utf8(path, error) from error
+
+    def lines(self, file: str) -> list[str]:
+        """The lines of a text file without their ends; lines with spaces alone become empty."""
+        return [line.strip() for line in self.text(file).splitlines()]
+
+    def json(self, file: str) -> Any:
+        """The value of a JSON file. Raises DataError that names line and column."""
+        try:
+            return json.loads(self.text(file))
+        except json.JSONDecodeError as error:
+            raise DataError(
+                f"{self.root / file}: no valid JSON at line {error.lineno}, "
+                f"column {error.colno}: {error.msg}"
+            ) from error
+        except RecursionError as error:
+            raise DataError(f"{self.root / file}: no dataset: nested too deeply") from error
+
+    def digests(self, files: tuple[str, ...]) -> dict[str, dict[str, Any]]:
+        """Size and SHA-256 of each of `files`: whether they are still those that were read."""
+        return {file: digest_of(self.root / file) for file in files}
+
+
+def digest_of(path: Path) -> dict[str, Any]:
+    """Size in bytes and SHA-256 of a file. Raises DataError where it cannot be read."""
+    try:
+        with path.open("rb") as stream:
+            digest = hashlib.file_digest(stream, "sha256")
+            return {"bytes": stream.tell(), "sha256": digest.hexdigest()}
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error}") from error
+
+
+def not_utf8(path: Path, error: UnicodeDecodeError) -> DataError:
+    """The error for a text file in another encoding."""
+    return DataError(
+        f"{path}: is no UTF-8 text (byte 0x{error.object[error.start]:02x}); "
+        "save it as UTF-8 and try again"
+    )
+
+
+def _data_files(folder: Path, prefix: str, depth: int) -> list[str]:
+    try:
+        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+    except PermissionError as error:
+        raise DataError(f"{folder}: cannot be read: {error}") from error
+    if prefix and any(entry.name == "dataset.json" for entry in entries):
+        return []  # a prepared dataset that lies inside
+    found: list[str] = []
+    for entry in entries:
+        if entry.name.startswith("."):
+            continue
+        if entry.is_dir():
+            if depth > 1:
+                found += _data_files(Path(entry.path), f"{prefix}{entry.name}/", depth - 1)
+        elif entry.name.lower().endswith(DATA_SUFFIXES):
+            found.append(prefix + entry.name)
+    return found
+
+
+def _nearest_sibling(path: Path) -> str:
+    from difflib import get_close_matches
+
+    try:
+        names = os.listdir(path.parent)
+    except OSError:
+        return f"; {path.parent} does not exist either"
+    close = get_close_matches(path.name, names, n=1)
+    return f" (did you mean {path.parent / close[0]}?)" if close else ""
