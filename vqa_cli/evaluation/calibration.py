@@ -1,0 +1,131 @@
+"""Confidence that means something: temperature scaling, and how far off confidences are.
+
+Both after Guo et al., "On Calibration of Modern Neural Networks", ICML 2017.
+Shapes: Q questions, A answers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from math import sqrt
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from vqa_cli.errors import ModelError
+
+LOWEST, HIGHEST = 0.05, 20.0
+"""The temperatures that are searched between."""
+
+PRECISION = 1e-4
+"""Relative width of the bracket at which the search ends, far below what any val set can tell."""
+
+CHUNK = 1 << 20
+"""Logits that are worked on at once: a vocabulary of thousands would fill the memory else."""
+
+
+def fit_temperature(logits: ArrayLike, targets: ArrayLike) -> float:
+    """The temperature T that minimises the negative log-likelihood of `softmax(logits / T)`.
+
+    logits: (Q, A), finite. targets: (Q,), the class of the right answer, negative where it has
+    none; such questions are left out.
+
+    The derivative by 1/T is monotone, so bisection of log T between `LOWEST` and `HIGHEST` finds
+    the one minimum, and the same one each time. Two cases have no minimum inside:
+
+    - Nothing to fit on (no targets, a single class, scores that are all the same) gives 1.
+    - Where every answer is right the likelihood rises for ever as T falls. But N right answers of
+      N support a confidence of (N + 1) / (N + 2) (Laplace's rule of succession) and no more, so
+      it is the temperature at which that is the mean confidence.
+
+    Raises ModelError for scores that are not finite: the model is damaged, or it diverged.
+    """
+    scores = np.asarray(logits)
+    classes = np.asarray(targets)
+    if scores.ndim != 2 or classes.shape != scores.shape[:1]:
+        raise ValueError(f"expected (Q, A) and (Q,), got {scores.shape} and {classes.shape}")
+    if classes.size and int(classes.max()) >= scores.shape[1]:
+        raise ValueError(f"target {int(classes.max())} of {scores.shape[1]} classes")
+    if not np.isfinite(scores).all():
+        raise ModelError(
+            "the model's scores are not finite numbers, so no temperature can be fitted: "
+            "the training diverged; train again with a smaller --learning-rate"
+        )
+    if scores.shape[1] < 2:
+        return 1.0
+    best = scores.max(axis=1)
+    known = (classes >= 0) & (best > scores.min(axis=1))
+    if not known.any():
+        return 1.0
+    scores, classes, best = scores[known], classes[known], best[known]
+    count = len(classes)
+    if (scores[np.arange(count), classes] == best).all():
+        supported = (count + 1) / (count + 2)
+        return _bisect(lambda t: _mean_confidence(scores, t) - supported)
+    return _bisect(lambda t: _slope(scores, classes, t))
+
+
+def _bisect(too_cold: Callable[[float], float]) -> float:
+    """The temperature where `too_cold` turns from positive to negative, or the nearest bound."""
+    low, high = LOWEST, HIGHEST
+    if too_cold(low) <= 0:
+        return low
+    if too_cold(high) >= 0:
+        return high
+    while high / low > 1 + PRECISION:
+        middle = sqrt(low * high)
+        if too_cold(middle) > 0:
+            low = middle
+        else:
+            high = middle
+    return sqrt(low * high)
+
+
+def _chunks(scores: NDArray[np.floating]) -> Iterator[slice]:
+    rows = max(1, CHUNK // scores.shape[1])
+    for start in range(0, len(scores), rows):
+        yield slice(start, start + rows)
+
+
+def _weights(scores: NDArray[np.floating], temperature: float) -> NDArray[np.float64]:
+    """Shifted so that the best answer of each row weighs exp(0) = 1: (Q, A)."""
+    shifted: NDArray[np.float64] = scores - scores.max(axis=1, keepdims=True).astype(np.float64)
+    return np.exp(shifted / temperature)
+
+
+def _slope(scores: NDArray[np.floating], classes: NDArray[np.integer], temperature: float) -> float:
+    """The derivative by 1/T of the summed negative log-likelihood: E_softmax[z] - z_target."""
+    total = 0.0
+    for rows in _chunks(scores):
+        chunk = scores[rows]
+        weights = _weights(chunk, temperature)
+        expected = (weights * chunk).sum(axis=1) / weights.sum(axis=1)
+        total += float((expected - chunk[np.arange(len(chunk)), classes[rows]]).sum())
+    return total
+
+
+def _mean_confidence(scores: NDArray[np.floating], temperature: float) -> float:
+    total = 0.0
+    for rows in _chunks(scores):
+        total += float((1 / _weights(scores[rows], temperature).sum(axis=1)).sum())
+    return total / len(scores)
+
+
+def expected_calibration_error(
+    confidences: ArrayLike, correct: ArrayLike, *, bins: int = 15
+) -> float:
+    """How far confidence and accuracy lie apart, in [0, 1]: 0 is perfectly calibrated.
+
+    confidences: (Q,) in [0, 1]. correct: (Q,) scores in [0, 1]. The confidences are sorted into
+    `bins` of equal width; the result is the mean over questions of the distance between mean
+    confidence and mean score within the question's bin.
+
+    Raises ValueError where there are no questions.
+    """
+    sure = np.asarray(confidences, dtype=np.float64)
+    right = np.asarray(correct, dtype=np.float64)
+    if sure.ndim != 1 or sure.shape != right.shape or not sure.size:
+        raise ValueError(f"expected two (Q,) with Q > 0, got {sure.shape} and {right.shape}")
+    index = np.minimum((sure * bins).astype(np.int64), bins - 1)
+    gaps = np.bincount(index, weights=sure - right, minlength=bins)
+    return float(np.abs(gaps).sum() / sure.size)
