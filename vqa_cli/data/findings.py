@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 MAX_EXAMPLES = 3
+_MAX_LENGTH = 200
 
 
 @dataclass
@@ -25,7 +26,7 @@ class Finding:
     def __str__(self) -> str:
         rows = f"{self.count:,} row{'s' if self.count != 1 else ''}"
         if not self.examples:
-            return f"{self.problem}: {rows}"
+            return f"{self.problem}: {rows}" if self.count else self.problem
         more = ", ..." if self.count > len(self.examples) else ""
         return f"{self.problem}: {rows}, e.g. {', '.join(self.examples)}{more}"
 
@@ -47,21 +48,31 @@ class Findings:
     def __iter__(self) -> Iterator[Finding]:
         return iter(self._kinds.values())
 
-    def unusable(self, problem: str, example: str, count: int = 1) -> None:
-        """Count rows that cannot be used; `example` says where and with which value."""
-        self._add(problem, count, [example], unusable=True)
+    def unusable(self, problem: str, *examples: str, count: int = 1) -> None:
+        """Count rows that cannot be used; the examples say where and with which value."""
+        self._add(problem, count, examples, unusable=True)
 
-    def told(self, problem: str, count: int, examples: Iterable[str] = ()) -> None:
+    def told(self, problem: str, *examples: str, count: int = 1) -> None:
         """Count rows that are used all the same."""
         self._add(problem, count, examples, unusable=False)
+
+    def note(self, problem: str) -> None:
+        """Tell something that is wrong with no row in particular."""
+        self._add(problem, 0, (), unusable=False)
 
     def _add(self, problem: str, count: int, examples: Iterable[str], *, unusable: bool) -> None:
         finding = self._kinds.setdefault(problem, Finding(problem, unusable))
         finding.count += count
-        if len(finding.examples) < MAX_EXAMPLES:
-            known = [*finding.examples, *examples]
-            finding.examples = list(dict.fromkeys(known))[:MAX_EXAMPLES]
+        for example in map(_printable, examples):
+            if len(finding.examples) < MAX_EXAMPLES and example not in finding.examples:
+                finding.examples.append(example)
 
     @property
     def unusable_rows(self) -> int:
         return sum(finding.count for finding in self if finding.unusable)
+
+
+def _printable(text: str) -> str:
+    """One short line that every terminal and file can take, whatever the dataset holds."""
+    text = " ".join(text.split()).encode("utf-8", "backslashreplace").decode()
+    return text if len(text) <= _MAX_LENGTH else f"{text[:_MAX_LENGTH]}..."

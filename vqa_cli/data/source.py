@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from vqa_cli.data.folder import is_prepared
 from vqa_cli.errors import DataError
+from vqa_cli.files import sha256
 
 DATA_SUFFIXES = (".csv", ".tsv", ".jsonl", ".parquet", ".json", ".txt")
 _DEPTH = 3
@@ -21,7 +22,7 @@ class Source:
 
     root: the folder, resolved.
     files: the paths of the data files relative to `root`, with forward slashes, sorted; hidden
-    folders and files are passed over, and so are prepared datasets and runs that lie inside.
+    folders and files are passed over, and so are prepared datasets that lie inside.
     """
 
     def __init__(self, path: Path) -> None:
@@ -90,9 +91,7 @@ class Source:
 def digest_of(path: Path) -> dict[str, Any]:
     """Size in bytes and SHA-256 of a file. Raises DataError where it cannot be read."""
     try:
-        with path.open("rb") as stream:
-            digest = hashlib.file_digest(stream, "sha256")
-            return {"bytes": stream.tell(), "sha256": digest.hexdigest()}
+        return {"bytes": path.stat().st_size, "sha256": sha256(path)}
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error}") from error
 
@@ -110,8 +109,8 @@ def _data_files(folder: Path, prefix: str, depth: int) -> list[str]:
         entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
     except PermissionError as error:
         raise DataError(f"{folder}: cannot be read: {error}") from error
-    if prefix and any(entry.name == "dataset.json" for entry in entries):
-        return []  # a prepared dataset that lies inside
+    if prefix and is_prepared(folder):
+        return []
     found: list[str] = []
     for entry in entries:
         if entry.name.startswith("."):

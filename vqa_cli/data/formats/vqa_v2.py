@@ -115,8 +115,8 @@ def _examples(
     if known:
         findings.told(
             "annotation that no question matches",
-            len(known),
-            [f"question_id {question_id}" for question_id in list(known)[:3]],
+            *(f"question_id {question_id}" for question_id in list(known)[:3]),
+            count=len(known),
         )
 
 
