@@ -80,6 +80,8 @@ def prepare(
         "image_root": _relative(image_root, target),
         "settings": settings.to_mapping(),
     }
+    if out is None:
+        report.notice(f"writing to {target}")
     _check_target(target, info, is_default=out is None, report=report)
     report.notice(f"reading {source} ({layout.NAME})")
     findings = Findings()
@@ -144,8 +146,6 @@ def _check_target(
     parent = next(folder for folder in target.parents if folder.exists())
     if not os.access(parent, os.W_OK):
         raise DataError(f"{target}: cannot be written; name another place with --out DIR")
-    if is_default:
-        report.notice(f"writing to {target}")
     if not target.exists() or (target.is_dir() and not any(target.iterdir())):
         return
     if not is_prepared(target):

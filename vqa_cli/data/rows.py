@@ -79,9 +79,7 @@ class Rows:
                 example.answerable,
                 example.choices,
                 group,
-                json.dumps(extra, ensure_ascii=False, sort_keys=True, default=str)
-                if extra
-                else "{}",
+                json.dumps(extra, sort_keys=True, default=str) if extra else "{}",
             )
         )
         if len(self._pending) >= _BATCH:

@@ -27,8 +27,10 @@ class Source:
 
     def __init__(self, path: Path) -> None:
         """Raises DataError where there is no such file or folder."""
-        if not path.exists():
-            raise DataError(f"{path}: no such file or folder{_nearest_sibling(path)}")
+        try:
+            path.stat()
+        except OSError as error:
+            raise DataError(f"{path}: no such file or folder{_nearest_sibling(path)}") from error
         self.path = path
         self.root = (path if path.is_dir() else path.parent).resolve()
         self._only = None if path.is_dir() else path.name

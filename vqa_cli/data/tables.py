@@ -108,10 +108,13 @@ def _jsonl_rows(path: Path, findings: Findings) -> Iterator[tuple[int, Mapping[s
 
 def _jsonl_columns(path: Path) -> list[str]:
     names: dict[str, None] = {}
-    for number, row in _jsonl_rows(path, Findings()):
+    findings = Findings()
+    for number, row in _jsonl_rows(path, findings):
         names.update(dict.fromkeys(row))
         if number >= _LINES_FOR_COLUMNS:
             break
+    if not names and (problems := [str(finding) for finding in findings]):
+        raise DataError(f"{path}: holds no row; {problems[0]}")
     return list(names)
 
 

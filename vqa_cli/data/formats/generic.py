@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import json
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -183,7 +185,9 @@ def _example(
     def value(name: str) -> Any:
         return row.get(columns[name]) if name in columns else None
 
-    answers, kind = _answers(value("answer"))
+    given = value("answer")
+    # In a .jsonl some rows may have `answers` and others `answer`.
+    answers, kind = _answers(row.get("answer") if given is None else given)
     kind = cast(AnswerKind, _one_of(_KINDS, value("answer_kind"), "answer_kind") or kind)
     if split is None and (said := text_of(value("split"), "split")):
         split = split_of(said)
@@ -230,10 +234,24 @@ def _one_of(known: Sequence[str], value: Any, what: str) -> str | None:
 
 def _answers(value: Any) -> tuple[tuple[str, ...], AnswerKind]:
     """The answers of a cell: one text, or a list of texts or of {"answer": text} by annotators."""
+    if isinstance(value, str) and value.startswith("[") and value.endswith("]"):
+        value = _list_in(value)
     if not isinstance(value, list | tuple):
-        text = text_of(value, "answer")
-        return ((text,) if text.strip() else ()), "alternatives"
-    if value and isinstance(value[0], dict):
+        value = [value]
+    elif value and isinstance(value[0], dict):
         given = [item.get("answer") if isinstance(item, dict) else item for item in value]
         return tuple(text_of(item, "answer") for item in given), "annotators"
-    return tuple(text_of(item, "answer") for item in value), "alternatives"
+    texts = [text_of(item, "answer") for item in value]
+    return tuple(text for text in texts if text and not text.isspace()), "alternatives"
+
+
+def _list_in(text: str) -> Any:
+    """The list that a csv cell spells, as JSON or as Python does; the text itself otherwise."""
+    for parse in (json.loads, ast.literal_eval):
+        try:
+            value = parse(text)
+        except (ValueError, SyntaxError, RecursionError, MemoryError):
+            continue
+        if isinstance(value, list):
+            return value
+    return text
