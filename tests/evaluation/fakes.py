@@ -42,6 +42,9 @@ class FileNameModel:
         self.vocabulary = vocabulary
         self.seen = []
 
+    def describe(self):
+        return "the names of the images"
+
     def predict(self, items, *, top_k, report):
         for image, questions in items:
             self.seen.append((image, list(questions)))

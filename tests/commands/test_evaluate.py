@@ -1,0 +1,120 @@
+import json
+
+import pytest
+from typer.testing import CliRunner
+
+from tests.evaluation.fakes import FileNameModel, small_dataset
+from vqa_cli.cli import app
+from vqa_cli.data import prepared
+from vqa_cli.inference import loading
+
+
+@pytest.fixture
+def opened(monkeypatch):
+    """Put the small dataset and its model in the place of what DATA and -m name."""
+    calls = {}
+    dataset = small_dataset()
+
+    def open_or_prepare(path, settings, report, images=None):
+        calls["data"] = (str(path), settings.val_share, images and str(images))
+        return dataset
+
+    def load_answerer(model=None, *, device="auto"):
+        calls["model"] = (model, device.device)
+        return FileNameModel(dataset.vocabulary)
+
+    monkeypatch.setattr(prepared, "open_or_prepare", open_or_prepare)
+    monkeypatch.setattr(loading, "load_answerer", load_answerer)
+    return calls
+
+
+def vqa(*arguments):
+    return CliRunner().invoke(app, ["evaluate", "data", *map(str, arguments)])
+
+
+def test_the_table_goes_to_stdout_and_the_rest_to_stderr(opened):
+    result = vqa()
+    assert result.exit_code == 0
+    assert result.stdout.startswith("test: exact match; 1 more without answers are not scored\n")
+    assert "  accuracy                            75.00           4\n" in result.stdout
+    assert "  majority answer                     25.00\n" in result.stdout
+    assert result.stderr == "answering by the names of the images\n"
+
+
+def test_json_is_one_object(opened):
+    result = vqa("--json", "-q")
+    assert result.stderr == ""
+    content = json.loads(result.stdout)
+    assert len(result.stdout.splitlines()) == 1
+    assert (content["split"], content["metric"]) == ("test", "exact-match")
+    assert (content["questions"], content["accuracy"]) == (4, 0.75)
+    assert content["per_answer_type"]["yes/no"] == {"questions": 1, "accuracy": 1.0}
+    assert content["baselines"]["question_only"] == 0.5
+
+
+def test_options_reach_what_they_are_meant_for(opened):
+    vqa("-m", "runs/1", "--device", "cpu", "--images", "photos", "--val-share", "0.2")
+    assert opened == {"data": ("data", 0.2, "photos"), "model": ("runs/1", "cpu")}
+
+
+def test_predictions_made_elsewhere_need_no_model(opened, tmp_path):
+    path = tmp_path / "results.json"
+    entries = [{"question_id": n, "answer": "red"} for n in range(11, 16)]
+    path.write_text(json.dumps(entries), encoding="utf-8")
+    result = vqa("--predictions", path, "--json")
+    assert json.loads(result.stdout)["accuracy"] == 0.25
+    assert "model" not in opened
+
+
+def test_model_and_predictions_exclude_each_other(opened, tmp_path):
+    result = vqa("-m", "runs/1", "--predictions", tmp_path / "results.json")
+    assert result.exit_code == 2
+    assert result.stderr.startswith("error: --model and --predictions exclude each other")
+    assert opened == {}
+
+
+@pytest.mark.parametrize(("least", "code"), [("0.75", 0), ("0.76", 3)])
+def test_a_gate_fails_after_printing(opened, least, code):
+    result = vqa("--json", "--fail-under", least)
+    assert json.loads(result.stdout)["accuracy"] == 0.75
+    assert result.exit_code == code
+    assert ("error: accuracy 0.7500 on test is below" in result.stderr) is (code == 3)
+
+
+@pytest.mark.parametrize("least", ["75", "-0.1", "nan"])
+def test_a_gate_is_a_share(opened, least):
+    assert vqa("--fail-under", least).exit_code == 2
+    assert opened == {}
+
+
+def test_saved_predictions_hold_the_top_answers(opened, tmp_path):
+    path = tmp_path / "out.jsonl"
+    result = vqa("--save-predictions", path, "--top-k", "3")
+    assert f"wrote 5 predictions to {path}" in result.stderr
+    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    assert [row["score"] for row in rows] == [1.0, 1.0, 0.0, 1.0, None]
+    assert [len(row["answers"]) for row in rows] == [3] * 5
+
+
+def test_a_file_that_is_in_the_way_is_told_before_the_work(opened, tmp_path):
+    path = tmp_path / "out.json"
+    path.write_text("precious", encoding="utf-8")
+    result = vqa("--save-predictions", path)
+    assert result.exit_code == 1
+    assert result.stderr.rstrip().endswith("out.json: exists; --force replaces it")
+    assert (opened, path.read_text(encoding="utf-8")) == ({}, "precious")
+    assert vqa("--save-predictions", path, "--force").exit_code == 0
+    assert len(json.loads(path.read_text(encoding="utf-8"))) == 5
+
+
+def test_an_absent_split_names_those_present(opened):
+    result = vqa("--split", "dev")
+    assert result.exit_code == 1
+    assert result.stderr.endswith("error: no split dev; there are train, val, test\n")
+    assert result.stdout == ""
+
+
+def test_help_names_every_option():
+    text = CliRunner().invoke(app, ["evaluate", "--help"], env={"COLUMNS": "200"}).stdout
+    for option in ("--model", "--predictions", "--split", "--images", "--json", "--fail-under"):
+        assert option in text
