@@ -1,0 +1,39 @@
+"""From a folder's path to an answerer; nothing heavy is imported before the folder is known."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from os import PathLike
+from typing import TYPE_CHECKING
+
+from vqa_cli.config import DeviceSettings
+from vqa_cli.inference.folders import EXPORT, check_finished, read_config, resolve_model
+
+if TYPE_CHECKING:
+    from vqa_cli.inference.answerer import Answerer
+
+
+def load_answerer(
+    model: str | PathLike[str] | None = None, *, device: str | DeviceSettings = "auto"
+) -> Answerer:
+    """Load a run folder (by torch) or an exported folder (by onnxruntime, without torch).
+
+    model: a folder or a `latest` file; None: $VQA_MODEL, else runs/latest.
+    device: a device's name, or all of the device settings. The precision `auto` is float32
+        here: an answer and its confidence should not depend on the machine.
+
+    Raises ModelError where the folder is missing, damaged, unfinished or of a newer format;
+    DeviceError where the device is absent.
+    """
+    settings = DeviceSettings(device=device) if isinstance(device, str) else device
+    if settings.precision == "auto":
+        settings = replace(settings, precision="float32")
+    folder = resolve_model(model)
+    if read_config(folder)["kind"] == EXPORT:
+        from vqa_cli.inference.onnx_answerer import load_exported
+
+        return load_exported(folder, settings)
+    check_finished(folder)
+    from vqa_cli.inference.torch_answerer import load_run
+
+    return load_run(folder, settings)

@@ -1,0 +1,176 @@
+"""Answers from an exported folder: onnxruntime, and nothing of torch."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import onnxruntime as ort
+
+from vqa_cli.config import DeviceSettings
+from vqa_cli.data.preprocessor import Preprocessor
+from vqa_cli.data.vocabulary import AnswerVocabulary
+from vqa_cli.device import usable_cpus
+from vqa_cli.errors import DeviceError, ModelError
+from vqa_cli.inference.answerer import Answerer, Floats, Ints
+from vqa_cli.inference.folders import (
+    ANSWERER_FILE,
+    IMAGE_ENCODER_FILE,
+    check_checksums,
+    check_complete,
+    read_temperature,
+)
+
+CPU = "CPUExecutionProvider"
+CUDA = "CUDAExecutionProvider"
+
+# The names are the contract of the exported folder; the graphs are asked by them.
+IMAGE_ENCODER_NAMES = (["pixel_values"], ["image_tokens"])
+ANSWERER_NAMES = (["image_tokens", "image_index", "input_ids", "attention_mask"], ["logits"])
+
+
+class OnnxAnswerer(Answerer):
+    """Runs the two graphs of an exported folder."""
+
+    def __init__(
+        self,
+        image_encoder: ort.InferenceSession,
+        answerer: ort.InferenceSession,
+        preprocessor: Preprocessor,
+        vocabulary: AnswerVocabulary,
+        temperature: float,
+    ) -> None:
+        super().__init__(preprocessor, vocabulary, temperature)
+        self._image_encoder = image_encoder
+        self._answerer = answerer
+
+    def encode_images(self, pixel_values: Floats) -> Floats:
+        return self._image_encoder.run(None, {"pixel_values": pixel_values})[0]
+
+    def logits(
+        self, image_tokens: Floats, image_index: Ints, input_ids: Ints, attention_mask: Ints
+    ) -> Floats:
+        inputs = {
+            "image_tokens": image_tokens,
+            "image_index": image_index,
+            "input_ids": input_ids,
+            "attention_mask": attention_mask,
+        }
+        return self._answerer.run(None, inputs)[0]
+
+    def describe(self) -> str:
+        provider = self._answerer.get_providers()[0].removesuffix("ExecutionProvider")
+        threads = self._answerer.get_session_options().intra_op_num_threads
+        return f"onnxruntime {ort.__version__} on {provider}, {threads} thread(s)"
+
+
+def load_exported(folder: Path, settings: DeviceSettings) -> OnnxAnswerer:
+    """Load an exported folder.
+
+    Raises ModelError, with the file's name, where one is missing, damaged or of another program;
+    DeviceError where onnxruntime cannot use the device that `settings` names.
+    """
+    check_complete(folder)
+    providers = choose_providers(settings)
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        checked = pool.submit(check_checksums, folder)  # beside the loading: both take a while
+        try:
+            return _load(folder, settings, providers)
+        finally:
+            # A file that was changed explains any trouble in reading it better than the trouble.
+            checked.result()
+
+
+def _load(folder: Path, settings: DeviceSettings, providers: list[str]) -> OnnxAnswerer:
+    preprocessor = Preprocessor.load(folder)
+    vocabulary = AnswerVocabulary.load(folder / "answers.json", error=ModelError)
+    temperature = read_temperature(folder)
+    image_encoder = open_session(folder / IMAGE_ENCODER_FILE, settings, providers)
+    answerer = open_session(folder / ANSWERER_FILE, settings, providers)
+    _check_graph(folder / IMAGE_ENCODER_FILE, image_encoder, IMAGE_ENCODER_NAMES)
+    _check_graph(folder / ANSWERER_FILE, answerer, ANSWERER_NAMES)
+    _check_sizes(folder, image_encoder, answerer, preprocessor, vocabulary)
+    return OnnxAnswerer(image_encoder, answerer, preprocessor, vocabulary, temperature)
+
+
+def choose_providers(settings: DeviceSettings) -> list[str]:
+    """Return onnxruntime's execution providers for a device, the preferred one first.
+
+    Raises DeviceError where the installed onnxruntime has none for it.
+    """
+    available = ort.get_available_providers()
+    if settings.device == "mps":
+        raise DeviceError("--device mps: an exported folder answers on cpu or cuda; name one")
+    if settings.device == "cuda" and CUDA not in available:
+        raise DeviceError(
+            f"--device cuda: the installed onnxruntime {ort.__version__} is built without CUDA"
+            " (pip install onnxruntime-gpu instead of onnxruntime); or use --device cpu"
+        )
+    if settings.device == "cpu" or CUDA not in available:
+        return [CPU]
+    return [CUDA, CPU]
+
+
+def open_session(
+    path: Path, settings: DeviceSettings, providers: list[str]
+) -> ort.InferenceSession:
+    """Open one graph, quietly. Raises ModelError where the file is damaged or no ONNX."""
+    ort.disable_telemetry_events()
+    options = ort.SessionOptions()
+    options.log_severity_level = 4  # what goes wrong is raised; the log would say it twice
+    options.intra_op_num_threads = settings.threads or usable_cpus()
+    options.inter_op_num_threads = 1
+    # Two sessions share the processors with the threads that decode images: waiting must not burn.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    try:
+        session = ort.InferenceSession(str(path), options, providers=providers)
+    except Exception as error:  # onnxruntime's errors have no common base but Exception
+        raise ModelError(
+            f"{path}: onnxruntime cannot open it: {_first_line(error)}; the file is damaged or of"
+            " another program: copy the folder again, or export it again with `vqa export`"
+        ) from error
+    if settings.device == "cuda" and CUDA not in session.get_providers():
+        raise DeviceError(
+            "--device cuda: onnxruntime could not start CUDA (its libraries or the driver are"
+            " missing or too old); use --device cpu"
+        )
+    return session
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]
+
+
+def _check_graph(
+    path: Path, session: ort.InferenceSession, names: tuple[list[str], list[str]]
+) -> None:
+    inputs = [value.name for value in session.get_inputs()]
+    outputs = [value.name for value in session.get_outputs()]
+    if (inputs, outputs) != names:
+        raise ModelError(
+            f"{path}: not a graph that vqa exported: it takes {', '.join(inputs)} and gives"
+            f" {', '.join(outputs)}, where {', '.join(names[0])} and {', '.join(names[1])} belong"
+        )
+
+
+def _check_sizes(
+    folder: Path,
+    image_encoder: ort.InferenceSession,
+    answerer: ort.InferenceSession,
+    preprocessor: Preprocessor,
+    vocabulary: AnswerVocabulary,
+) -> None:
+    """Raise ModelError where the files of a folder come from different models."""
+    transform = preprocessor.transform
+    wanted = {
+        "pixel_values": [3, transform.height, transform.width],
+        "image_tokens": image_encoder.get_outputs()[0].shape[1:],
+        "logits": [len(vocabulary)],
+    }
+    found = {
+        "pixel_values": image_encoder.get_inputs()[0].shape[1:],
+        "image_tokens": answerer.get_inputs()[0].shape[1:],
+        "logits": answerer.get_outputs()[0].shape[1:],
+    }
+    if wrong := [f"{n}: {wanted[n]} and {found[n]}" for n in wanted if wanted[n] != found[n]]:
+        raise ModelError(f"{folder}: its files do not belong together:", wrong)

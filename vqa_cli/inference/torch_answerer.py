@@ -1,0 +1,77 @@
+"""Answers from a run folder, by torch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from vqa_cli.config import DeviceSettings
+from vqa_cli.data.preprocessor import Preprocessor
+from vqa_cli.data.vocabulary import AnswerVocabulary
+from vqa_cli.device import Device, apply_threads, choose_device
+from vqa_cli.inference.answerer import Answerer, Floats, Ints
+from vqa_cli.models.checkpoint import load_checkpoint
+from vqa_cli.models.vqa_model import VQAModel
+
+
+class TorchAnswerer(Answerer):
+    """Runs a `VQAModel` in evaluation mode; the model is moved to the device."""
+
+    def __init__(
+        self,
+        model: VQAModel,
+        preprocessor: Preprocessor,
+        vocabulary: AnswerVocabulary,
+        temperature: float,
+        device: Device,
+    ) -> None:
+        super().__init__(preprocessor, vocabulary, temperature)
+        self.model = model.eval().to(device.type)
+        self.device = device
+
+    @torch.inference_mode()
+    def encode_images(self, pixel_values: Floats) -> Floats:
+        with self._autocast():
+            return _array(self.model.encode_images(self._tensor(pixel_values)))
+
+    @torch.inference_mode()
+    def logits(
+        self, image_tokens: Floats, image_index: Ints, input_ids: Ints, attention_mask: Ints
+    ) -> Floats:
+        arrays = (image_tokens, image_index, input_ids, attention_mask)
+        with self._autocast():
+            return _array(self.model.answer(*[self._tensor(array) for array in arrays]))
+
+    def describe(self) -> str:
+        return f"torch {torch.__version__} on {self.device.describe()}"
+
+    def _tensor(self, array: Floats | Ints) -> torch.Tensor:
+        return torch.from_numpy(np.ascontiguousarray(array)).to(self.device.type)
+
+    def _autocast(self) -> torch.autocast:
+        wanted = self.device.precision == "bfloat16"
+        return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=wanted)
+
+
+def load_run(folder: Path, settings: DeviceSettings) -> TorchAnswerer:
+    """Load a run folder.
+
+    Raises ModelError where a file is missing, damaged or newer; DeviceError where the device that
+    `settings` names is absent.
+    """
+    device = choose_device(settings)
+    apply_threads(device)
+    checkpoint = load_checkpoint(folder)
+    return TorchAnswerer(
+        checkpoint.model,
+        checkpoint.preprocessor,
+        checkpoint.vocabulary,
+        checkpoint.temperature,
+        device,
+    )
+
+
+def _array(tensor: torch.Tensor) -> Floats:
+    return tensor.float().cpu().numpy()
