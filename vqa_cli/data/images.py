@@ -87,9 +87,7 @@ def _read(file: BinaryIO, max_pixels: int, name: str) -> Image.Image:
         try:
             image = Image.open(file)
         except Exception as error:  # Pillow's readers raise nearly anything on damaged headers
-            raise DataError(
-                f"{name}: is not an image that can be read ({_short(error)})"
-            ) from error
+            raise DataError(f"{name}: is not a readable image ({_short(error)})") from error
         finally:
             Image.MAX_IMAGE_PIXELS = pillow_limit
     if image.format in _PROGRAMS:
