@@ -25,10 +25,16 @@ _TYPES = {"int": int, "float": float, "bool": bool, "str": str}
 
 
 class Resolved:
-    """The settings of one call: `resolved[TrainSettings]`."""
+    """The settings of one call: `resolved[TrainSettings]`.
 
-    def __init__(self, values: Mapping[type[Settings], Settings]) -> None:
+    given: the flags that stood on the command line, for commands on which some have no say.
+    """
+
+    def __init__(
+        self, values: Mapping[type[Settings], Settings], given: tuple[str, ...] = ()
+    ) -> None:
         self._values = dict(values)
+        self.given = given
 
     def __getitem__(self, cls: type[S]) -> S:
         return cast(S, self._values[cls])
@@ -77,7 +83,13 @@ def resolve(
             problems += error.problems or (error.message,)
     if problems:
         raise SettingsError(f"{len(problems)} setting(s) cannot be used:", problems)
-    return Resolved(values)
+    given_flags = tuple(
+        flag_of(spec)
+        for cls, given in flags.items()
+        for spec in fields(cast(Any, cls))
+        if given.get(spec.name) is not None
+    )
+    return Resolved(values, given_flags)
 
 
 def _parameter(cls: type[Settings], spec: Field[Any]) -> inspect.Parameter:

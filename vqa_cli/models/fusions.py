@@ -112,7 +112,7 @@ class ConcatFusion(Fusion):
         attention_mask: Tensor,
         encode: Encode,
     ) -> Tensor:
-        image = self.image(image_tokens.mean(1))[image_index]  # (Q,W)
+        image = self.image(image_tokens.mean(1)).index_select(0, image_index)  # (Q,W)
         question = self.question(masked_mean(question_tokens, attention_mask))  # (Q,W)
         return join(image, question)
 
@@ -146,10 +146,10 @@ class AttentionFusion(Fusion):
     ) -> Tensor:
         values = self.project(image_tokens)  # (B,N,W)
         question = self.question(masked_mean(question_tokens, attention_mask))  # (Q,W)
-        keys = self.key(values)[image_index]  # (Q,N,W), projected once an image
+        keys = self.key(values).index_select(0, image_index)  # (Q,N,W), projected once an image
         scores = self.score(torch.tanh(keys + self.query(question).unsqueeze(1)))  # (Q,N,G)
         weights = scores.softmax(dim=1).transpose(1, 2)  # (Q,G,N)
-        glimpses = weights @ values[image_index]  # (Q,G,W)
+        glimpses = weights @ values.index_select(0, image_index)  # (Q,G,W)
         return join(self.image(glimpses.flatten(1)), question)
 
 
@@ -213,7 +213,7 @@ class CrossFusion(Fusion):
         attention_mask: Tensor,
         encode: Encode,
     ) -> Tensor:
-        image = self.project_image(image_tokens)[image_index]  # (Q,N,W)
+        image = self.project_image(image_tokens).index_select(0, image_index)  # (Q,N,W)
         question = self.project_question(question_tokens)  # (Q,L,W)
         mask = attention_mask.bool()[:, None, None, :]  # (Q,1,1,L)
         for to_question, to_image in zip(self.to_question, self.to_image, strict=True):
@@ -245,7 +245,7 @@ class JointFusion(Fusion):
         attention_mask: Tensor,
         encode: Encode,
     ) -> Tensor:
-        image = self.norm(self.project(image_tokens))[image_index]  # (Q,N,D)
+        image = self.norm(self.project(image_tokens)).index_select(0, image_index)  # (Q,N,D)
         there = attention_mask.new_ones(image.shape[:2])  # (Q,N)
         sequence = torch.cat([question_tokens, image], dim=1)  # (Q,L+N,D)
         encoded = encode(sequence, torch.cat([attention_mask, there], dim=1))

@@ -1,0 +1,85 @@
+"""`vqa finetune`: train a model of one's own."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from vqa_cli.commands.options import Resolved, with_settings
+from vqa_cli.config import DeviceSettings, ModelSettings, PrepareSettings, TrainSettings
+from vqa_cli.console import Console
+from vqa_cli.errors import SettingsError
+
+
+@with_settings(ModelSettings, TrainSettings, DeviceSettings, PrepareSettings)
+def finetune(
+    source: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="DATA",
+            help="A prepared dataset, or a folder that is prepared first. With --resume: the run "
+            "to go on with; default: the newest unfinished one.",
+            show_default=False,
+        ),
+    ] = None,
+    images: Annotated[
+        Path | None,
+        typer.Option(help="Where the images are, if not where the data says.", show_default=False),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="Run folder to make; default: runs/<date>-<dataset>-<n>.", show_default=False
+        ),
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with a run that was stopped.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    *,
+    settings: Resolved,
+    console: Console,
+) -> None:
+    """Fine-tune a model on a dataset; the result is a run folder."""
+    if resume and out is not None:
+        raise SettingsError("--out names a new run; with --resume give the run itself")
+    if resume and settings.given:
+        raise SettingsError(
+            f"--resume goes on with the run's own settings; leave out {', '.join(settings.given)}"
+        )
+    if not resume and source is None:
+        raise SettingsError("name the data: vqa finetune DATA (or go on with a run: --resume)")
+
+    from vqa_cli.training.finetune import finetune as run_finetune
+    from vqa_cli.training.finetune import resume as run_resume
+    from vqa_cli.training.run_folder import find_unfinished
+
+    if resume:
+        run, config = find_unfinished(source)
+        result = run_resume(run, config, images=images, report=console)
+    else:
+        assert source is not None
+        result = run_finetune(
+            source,
+            model=settings[ModelSettings],
+            train=settings[TrainSettings],
+            device=settings[DeviceSettings],
+            prepare=settings[PrepareSettings],
+            images=images,
+            out=out,
+            report=console,
+        )
+    if not result.is_main:
+        return
+    if as_json:
+        print(json.dumps(result.to_json()))
+        return
+    print(
+        f"{result.run}: val accuracy {result.val_accuracy:.2%} (epoch {result.best_epoch}) after "
+        f"{result.seconds:.0f} s ({result.seconds_features:.0f} s features, "
+        f"{result.seconds_training:.0f} s training)"
+    )
+    console.notice(f'next: vqa ask IMAGE "QUESTION" -m {result.run}')

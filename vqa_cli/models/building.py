@@ -1,0 +1,113 @@
+"""A new model from settings: pretrained or from scratch, with the Preprocessor that fits it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import torch
+from tokenizers import Tokenizer
+
+from vqa_cli.config import ModelSettings
+from vqa_cli.console import SILENT, Reporter
+from vqa_cli.data.preprocessor import ImageTransform, Preprocessor
+from vqa_cli.data.tokenizer import train_wordpiece
+from vqa_cli.models.image_encoder import ImageEncoder, load_image_encoder
+from vqa_cli.models.presets import (
+    PRESETS,
+    resolve_preset,
+    tiny_image_encoder,
+    tiny_question_encoder,
+)
+from vqa_cli.models.question_encoder import QuestionEncoder, load_question_encoder
+from vqa_cli.models.vqa_model import VQAModel
+
+
+@dataclass(frozen=True)
+class BuiltModel:
+    """A model that has not learned yet, and what was decided on the way."""
+
+    model: VQAModel
+    preprocessor: Preprocessor
+    preset: str
+    image_pretrained: bool
+    question_pretrained: bool
+
+
+def build_model(
+    settings: ModelSettings,
+    *,
+    questions: Iterable[str],
+    answers: int,
+    seed: int,
+    offline: bool = False,
+    report: Reporter = SILENT,
+) -> BuiltModel:
+    """Build the model that `settings` describe, for `answers` classes.
+
+    `questions` are those of train: a question encoder from scratch gets its tokenizer from them.
+    Raises ModelError where an encoder cannot be had.
+    """
+    both_named = settings.image_encoder and settings.question_encoder
+    if both_named and settings.preset == "auto":
+        preset = "small"  # for its sizes; no encoder of it is used
+    else:
+        preset = resolve_preset(settings.preset, offline=offline, report=report)
+    chosen = PRESETS[preset]
+    image_source = settings.image_encoder or chosen.image_encoder
+    question_source = settings.question_encoder or chosen.question_encoder
+
+    torch.manual_seed(seed)
+    image_encoder = _image_encoder(image_source, settings, offline)
+    question_encoder, tokenizer, pad_token_id = _question_encoder(
+        question_source, settings, questions, offline
+    )
+    model = VQAModel(
+        image_encoder,
+        question_encoder,
+        fusion=settings.fusion,
+        width=settings.width or chosen.width,
+        layers=settings.layers,
+        dropout=settings.dropout,
+        answers=answers,
+    )
+    if _tuning(settings.image_tuning, image_source) == "frozen":
+        image_encoder.freeze()
+    if _tuning(settings.question_tuning, question_source) == "frozen":
+        question_encoder.freeze()
+    max_tokens = min(settings.max_question_tokens, question_encoder.max_tokens)
+    preprocessor = Preprocessor(
+        _transform(image_encoder, settings.resize), tokenizer, max_tokens, pad_token_id
+    )
+    return BuiltModel(
+        model, preprocessor, preset, image_source is not None, question_source is not None
+    )
+
+
+def _image_encoder(source: str | None, settings: ModelSettings, offline: bool) -> ImageEncoder:
+    if source is None:
+        return ImageEncoder.from_config(tiny_image_encoder(settings.image_size))
+    return load_image_encoder(source, image_size=settings.image_size, offline=offline)
+
+
+def _question_encoder(
+    source: str | None, settings: ModelSettings, questions: Iterable[str], offline: bool
+) -> tuple[QuestionEncoder, Tokenizer, int]:
+    if source is not None:
+        return load_question_encoder(source, offline=offline)
+    tokenizer = train_wordpiece(questions)
+    config = tiny_question_encoder(tokenizer.get_vocab_size(), settings.max_question_tokens)
+    return QuestionEncoder.from_config(config), tokenizer, tokenizer.token_to_id("[PAD]")
+
+
+def _tuning(asked: str | None, source: str | None) -> str:
+    """Without a word of the user's, what is pretrained stays and what is new learns."""
+    return asked or ("full" if source is None else "frozen")
+
+
+def _transform(encoder: ImageEncoder, resize: str) -> ImageTransform:
+    config = encoder.config
+    height, width = config.image_size
+    return ImageTransform(
+        height, width, resize, config.interpolation, mean=config.mean, std=config.std
+    )

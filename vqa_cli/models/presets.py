@@ -1,0 +1,108 @@
+"""Encoders and sizes that fit together, and which preset `auto` is on this machine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from vqa_cli.console import SILENT, Reporter
+from vqa_cli.models import hub
+from vqa_cli.models.image_encoder import ImageEncoderConfig, default_repository
+
+
+@dataclass(frozen=True)
+class Preset:
+    """What the user did not name. An encoder of None is trained from scratch."""
+
+    image_encoder: str | None
+    question_encoder: str | None
+    width: int
+
+
+PRESETS = {
+    "tiny": Preset(image_encoder=None, question_encoder=None, width=128),
+    "small": Preset(
+        image_encoder="resnet50.a1_in1k",
+        question_encoder="sentence-transformers/all-MiniLM-L6-v2",
+        width=512,
+    ),
+    "base": Preset(
+        image_encoder="vit_base_patch16_224.augreg2_in21k_ft_in1k",
+        question_encoder="google-bert/bert-base-uncased",
+        width=768,
+    ),
+}
+
+TINY_IMAGE_SIZE = 64
+
+
+def tiny_image_encoder(image_size: int | None = None) -> ImageEncoderConfig:
+    """A ResNet-10 with group norm, so that no image depends on the batch it is in.
+
+    It keeps a 4x4 grid at 64 pixels (stride 16): fine enough to say where things are, and few
+    enough tokens to train on two CPU cores within minutes.
+    """
+    side = image_size or TINY_IMAGE_SIZE
+    return ImageEncoderConfig(
+        architecture="resnet10t",
+        image_size=(side, side),
+        mean=(0.5, 0.5, 0.5),
+        std=(0.5, 0.5, 0.5),
+        interpolation="bicubic",
+        kwargs={
+            "norm_layer": "groupnorm",
+            "stem_type": "",
+            "stem_width": 32,
+            "channels": [32, 64, 96, 128],
+            "output_stride": 16,
+        },
+    )
+
+
+def tiny_question_encoder(vocab_size: int, max_question_tokens: int) -> dict[str, object]:
+    """A BERT of two layers and width 64, as a transformers configuration's plain values.
+
+    Without dropout of its own: it is far too small to overfit by itself.
+    """
+    return {
+        "model_type": "bert",
+        "vocab_size": vocab_size,
+        "hidden_size": 64,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 2,
+        "intermediate_size": 256,
+        "max_position_embeddings": max_question_tokens,
+        "hidden_dropout_prob": 0.0,
+        "attention_probs_dropout_prob": 0.0,
+        "pad_token_id": 0,
+    }
+
+
+def resolve_preset(name: str, *, offline: bool, report: Reporter = SILENT) -> str:
+    """Return the preset's name; `auto` becomes `small` where its weights are at hand.
+
+    `auto` never fails: it falls back to `tiny`, and says so.
+    """
+    if name != "auto":
+        return name
+    repositories = needed_repositories("small")
+    missing = [repository for repository in repositories if not hub.is_cached(repository)]
+    if not missing:
+        report.notice("preset small: its pretrained encoders are in the local cache")
+        return "small"
+    if not hub.is_offline(offline) and all(map(hub.answers_at_once, missing)):
+        report.notice(f"preset small: its pretrained encoders are on the hub ({', '.join(missing)})")
+        return "small"
+    report.warn(
+        "preset tiny: both encoders are trained from scratch, because the pretrained ones of "
+        f"preset small are neither in the local cache nor within reach ({', '.join(missing)}); "
+        "--preset small insists on them"
+    )
+    return "tiny"
+
+
+def needed_repositories(preset: str) -> tuple[str, str]:
+    """Return the hub repositories of a preset's two pretrained encoders."""
+    chosen = PRESETS[preset]
+    assert chosen.image_encoder is not None
+    assert chosen.question_encoder is not None
+    return default_repository(chosen.image_encoder), chosen.question_encoder

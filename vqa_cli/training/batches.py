@@ -1,0 +1,43 @@
+"""Which questions make up which step: a function of seed, epoch, step and nothing else.
+
+So a run can be resumed anywhere, and several processes agree on their shares without a word.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+Rows = NDArray[np.int64]
+
+
+def plan_epoch(
+    images: Rows, batch_size: int, seed: int, epoch: int, *, by_image: bool
+) -> list[Rows]:
+    """Cut the questions of an epoch into batches of row numbers, each row exactly once.
+
+    images (Q,): which image each question is about. With `by_image` the questions of an image
+    stay together, so that an image encoder in training runs once an image, not once a question;
+    without, every batch is drawn from all questions.
+    """
+    random = np.random.default_rng([seed, epoch])
+    order = random.permutation(len(images))
+    if by_image:
+        rank = random.permutation(int(images.max()) + 1)  # (images,)
+        order = order[np.argsort(rank[images[order]], kind="stable")]
+    return [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
+
+
+def share_of(batch: Rows, images: Rows, rank: int, world_size: int) -> Rows:
+    """Return the rows of `batch` that process `rank` of `world_size` computes; possibly none.
+
+    Cut after sorting by image, so that no image is encoded by more processes than necessary.
+    """
+    together = batch[np.argsort(images[batch], kind="stable")]
+    return np.array_split(together, world_size)[rank]
+
+
+def step_seed(seed: int, step: int, rank: int) -> int:
+    """Return the seed of a step's dropout: 63 bits, unrelated from step to step and rank to rank."""
+    words = np.random.SeedSequence([seed, step, rank]).generate_state(1, np.uint64)
+    return int(words[0] >> np.uint64(1))

@@ -1,0 +1,75 @@
+"""Run folders: named, found again, marked as finished."""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from vqa_cli.errors import ModelError
+from vqa_cli.files import write_text
+from vqa_cli.models.checkpoint import read_config
+
+RUNS = Path("runs")
+LATEST = "latest"
+STATE = "state"
+FINISHED = "metrics.json"
+"""The file that is written last: a run that has it is finished."""
+
+
+def create_run(dataset: str, out: Path | None = None, runs: Path = RUNS) -> Path:
+    """Make a new run folder: `out`, else runs/<date>-<dataset>-<n>.
+
+    Raises ModelError where `out` already holds something.
+    """
+    if out is not None:
+        if out.exists() and (not out.is_dir() or any(out.iterdir())):
+            raise ModelError(
+                f"--out {out}: is not empty, and nothing is overwritten; name another folder, or "
+                f"go on with an unfinished run: vqa finetune --resume {out}"
+            )
+        out.mkdir(parents=True, exist_ok=True)
+        return out
+    name = re.sub(r"[^\w.-]+", "-", dataset).strip("-.") or "data"
+    number = 1
+    while True:
+        folder = runs / f"{date.today().isoformat()}-{name}-{number}"
+        try:
+            folder.mkdir(parents=True)
+        except FileExistsError:
+            number += 1  # an earlier run, or another process that was faster
+        else:
+            return folder
+
+
+def mark_latest(run: Path) -> None:
+    """Name `run` in the text file `latest` beside it."""
+    write_text(run.parent / LATEST, f"{run.name}\n")
+
+
+def is_finished(run: Path) -> bool:
+    return (run / FINISHED).is_file()
+
+
+def find_unfinished(chosen: Path | None, runs: Path = RUNS) -> tuple[Path, dict[str, Any]]:
+    """Return the run to resume and its config: `chosen`, else the newest unfinished in `runs`.
+
+    Raises ModelError where there is none, or where `chosen` is finished or no run folder.
+    """
+    if chosen is not None:
+        config = read_config(chosen)
+        if is_finished(chosen):
+            raise ModelError(f"{chosen}: this run is finished; there is nothing to resume")
+        return chosen, config
+    unfinished = [
+        path.parent
+        for path in runs.glob("*/config.json")
+        if (path.parent / STATE).is_dir() and not is_finished(path.parent)
+    ]
+    if not unfinished:
+        raise ModelError(
+            f"there is no unfinished run in {runs.resolve()}; name one: vqa finetune --resume RUN"
+        )
+    newest = max(unfinished, key=lambda run: ((run / "config.json").stat().st_mtime_ns, run.name))
+    return newest, read_config(newest)

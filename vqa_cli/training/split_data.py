@@ -1,0 +1,117 @@
+"""One split as arrays, and batches of it as the model takes them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from vqa_cli.data.preprocessor import Preprocessor
+from vqa_cli.training.batches import Rows
+
+Inputs = dict[str, Tensor]
+
+
+class ImageInputs(Protocol):
+    """Where a batch's images come from: pixels, or tokens of the feature store."""
+
+    def __call__(self, images: Rows) -> Inputs:
+        """Give the model's arguments for `images` (B,)."""
+        ...
+
+
+class QuestionInputs(Protocol):
+    """Where a batch's questions come from: token ids, or tokens of the feature store."""
+
+    def __call__(self, questions: Rows) -> Inputs:
+        """Give the model's arguments for distinct questions `questions` (Q,)."""
+        ...
+
+
+class Pixels:
+    """Decoded images as `pixel_values`, kept in memory as uint8 while they fit `limit` bytes."""
+
+    def __init__(
+        self,
+        files: Sequence[Path],
+        preprocessor: Preprocessor,
+        threads: int,
+        limit: int = 1 << 30,
+    ) -> None:
+        self._files = files
+        self._preprocessor = preprocessor
+        self._pool = ThreadPoolExecutor(threads)
+        self._cache: dict[int, NDArray[np.uint8]] = {}
+        self._room = limit
+
+    def __call__(self, images: Rows) -> Inputs:
+        """Give `pixel_values` (B,3,H,W) of the images `images` (B,)."""
+        pixels = np.stack(list(self._pool.map(self._read, images.tolist())))
+        return {"pixel_values": torch.from_numpy(self._preprocessor.normalize(pixels))}
+
+    def _read(self, image: int) -> NDArray[np.uint8]:
+        cached = self._cache.get(image)
+        if cached is not None:
+            return cached
+        pixels = self._preprocessor.pixels(self._files[image])
+        if pixels.nbytes <= self._room:
+            self._room -= pixels.nbytes
+            self._cache[image] = pixels
+        return pixels
+
+
+class TokenIds:
+    """Questions as `input_ids` and `attention_mask`, padded to the longest of a batch."""
+
+    def __init__(self, token_ids: Sequence[Sequence[int]], preprocessor: Preprocessor) -> None:
+        self._token_ids = token_ids
+        self._preprocessor = preprocessor
+
+    def __call__(self, questions: Rows) -> Inputs:
+        """Give `input_ids` and `attention_mask` (Q,L) of the questions `questions` (Q,)."""
+        input_ids, mask = self._preprocessor.pad([self._token_ids[q] for q in questions.tolist()])
+        return {"input_ids": torch.from_numpy(input_ids), "attention_mask": torch.from_numpy(mask)}
+
+
+@dataclass(frozen=True)
+class SplitData:
+    """The questions of one split.
+
+    image (Q,): which image each is about. question (Q,): which distinct question it is.
+    """
+
+    image: Rows
+    question: Rows
+    images: ImageInputs
+    questions: QuestionInputs
+
+    def __len__(self) -> int:
+        return len(self.image)
+
+    def inputs(self, rows: Rows) -> Inputs:
+        """Give the model's keyword arguments for the questions `rows`, each image once."""
+        distinct, image_index = np.unique(self.image[rows], return_inverse=True)
+        return {
+            "image_index": torch.from_numpy(image_index.astype(np.int64)),
+            **self.images(distinct),
+            **self.questions(self.question[rows]),
+        }
+
+
+def prefetched(load: Callable[[Rows], Inputs], batches: Sequence[Rows]) -> Iterator[Inputs]:
+    """Load each batch while the one before it is being worked on."""
+    with ThreadPoolExecutor(1) as pool:
+        ahead = pool.submit(load, batches[0]) if batches else None
+        for following in [*batches[1:], None]:
+            if ahead is None:
+                return
+            current = ahead.result()
+            ahead = pool.submit(load, following) if following is not None else None
+            yield current
