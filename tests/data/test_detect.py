@@ -34,7 +34,7 @@ def test_an_unknown_format_suggests_the_nearest(tmp_path: Path) -> None:
 
 def test_an_unknown_layout_is_told_with_what_was_found_and_what_is_known(tmp_path: Path) -> None:
     write_text(tmp_path / "notes.txt", "nothing to see")
-    with pytest.raises(DataError, match="found were notes.txt") as caught:
+    with pytest.raises(DataError, match="found were notes") as caught:
         choose_layout(Source(tmp_path))
     assert len(caught.value.problems) == len(layouts())
 

@@ -138,7 +138,7 @@ def _parquet_rows(path: Path, findings: Findings) -> Iterator[tuple[int, Mapping
                 for row in batch.to_pylist():
                     number += 1
                     yield number, row
-        except (pa.ArrowException, UnicodeDecodeError) as error:
+        except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
             raise DataError(
                 f"{path}: the parquet file is damaged after row {number}: {error}"
             ) from error

@@ -1,0 +1,114 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vqa_cli.config import PrepareSettings
+from vqa_cli.data.example import SPLITS, Example
+from vqa_cli.data.findings import Findings
+from vqa_cli.data.rows import Rows
+from vqa_cli.data.splits import TEST, VAL, assign_splits, draw_groups
+from vqa_cli.errors import SettingsError
+
+
+def rows_of(*rows: tuple[str, str | None]) -> Rows:
+    """Rows of (image, split)."""
+    table = Rows()
+    for number, (image, split) in enumerate(rows):
+        table.add(Example(image, "q?", ("a",), str(number), split=split), image, str(number))
+    return table
+
+
+def assigned(rows: Rows, **settings: float) -> tuple[list[str], tuple[str, ...], list[str]]:
+    findings = Findings()
+    codes, made = assign_splits(
+        rows,
+        np.ones(len(rows), dtype=bool),
+        PrepareSettings(**settings),  # type: ignore[arg-type]
+        findings,
+    )
+    return [SPLITS[code] for code in codes], made, [str(finding) for finding in findings]
+
+
+def test_without_splits_all_three_are_made_by_image() -> None:
+    rows = rows_of(*((f"{number % 20}.png", None) for number in range(60)))
+    splits, made, _ = assigned(rows)
+    assert made == ("train", "val", "test")
+    assert [splits.count(split) for split in SPLITS] == [48, 6, 6]
+    for image in range(20):
+        assert len(set(splits[image::20])) == 1
+
+
+def test_the_order_of_the_rows_does_not_matter_and_the_seed_does() -> None:
+    images = [f"{number}.png" for number in range(50)]
+    forward, _, _ = assigned(rows_of(*((image, None) for image in images)))
+    backward, _, _ = assigned(rows_of(*((image, None) for image in reversed(images))))
+    other, _, _ = assigned(rows_of(*((image, None) for image in images)), split_seed=1)
+    assert forward == backward[::-1]
+    assert forward != other
+
+
+def test_val_is_carved_from_train_and_never_from_test() -> None:
+    rows = rows_of(
+        *((f"{n}.png", "train") for n in range(30)), *((f"{n}.png", "test") for n in range(30))
+    )
+    splits, made, _ = assigned(rows, val_share=0.2)
+    assert made == ("val",)
+    assert splits[:30].count("val") == 6
+    assert splits[30:] == ["test"] * 30
+
+
+@pytest.mark.parametrize(
+    "given_splits",
+    [("train", "val"), ("train", "val", "test"), ("test",), ("val",), ("val", "test")],
+)
+def test_splits_that_the_source_brings_stay(given_splits: tuple[str, ...]) -> None:
+    rows = rows_of(*((f"{n}-{split}.png", split) for split in given_splits for n in range(5)))
+    splits, made, _ = assigned(rows)
+    assert made == ()
+    assert splits == [split for split in given_splits for _ in range(5)]
+
+
+def test_a_test_share_of_zero_makes_no_test() -> None:
+    splits, made, _ = assigned(rows_of(*((f"{n}.png", None) for n in range(10))), test_share=0)
+    assert made == ("train", "val")
+    assert "test" not in splits
+
+
+@pytest.mark.parametrize(("images", "expected"), [(1, {"train"}), (2, {"train", "val"})])
+def test_few_images_go_to_train_first_and_to_val_next(images: int, expected: set[str]) -> None:
+    splits, _, told = assigned(rows_of(*((f"{n}.png", None) for n in range(images))))
+    assert set(splits) == expected
+    assert bool(told) == (images == 1)
+
+
+def test_shares_that_leave_nothing_for_train_are_an_error() -> None:
+    with pytest.raises(SettingsError, match=r"--val-share 0.5 and --test-share 0.5 leave nothing"):
+        assigned(rows_of(("a.png", None)), val_share=0.5, test_share=0.5)
+
+
+@given(
+    st.sets(st.text(st.characters(exclude_categories=["Cs"])), min_size=1),
+    st.floats(0.001, 0.49),
+    st.floats(0, 0.49),
+)
+def test_groups_are_drawn_once_and_train_keeps_some(
+    groups: set[str], val_share: float, test_share: float
+) -> None:
+    moved = draw_groups(groups, {VAL: val_share, TEST: test_share}, 0)
+    assert moved.keys() <= groups
+    assert len(moved) < len(groups)
+    assert (VAL in moved.values()) == (len(groups) > 1)
+
+
+def test_the_group_is_kept_together_where_a_row_names_one(tmp_path: Path) -> None:
+    rows = Rows()
+    for number in range(40):
+        name = f"{number}.png"
+        example = Example(name, "q?", ("a",), str(number), group=f"scene {number % 8}")
+        rows.add(example, name, str(number))
+    splits, _, _ = assigned(rows, val_share=0.25, test_share=0.25)
+    for scene in range(8):
+        assert len(set(splits[scene::8])) == 1
