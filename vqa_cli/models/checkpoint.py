@@ -74,7 +74,7 @@ def load_checkpoint(folder: Path) -> Checkpoint:
     return Checkpoint(
         model=model.eval(),
         preprocessor=Preprocessor.load(folder),
-        vocabulary=AnswerVocabulary.load(folder / "answers.json"),
+        vocabulary=AnswerVocabulary.load(folder / "answers.json", error=ModelError),
         temperature=_read_temperature(folder),
         config=config,
     )
