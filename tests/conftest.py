@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from tests.drawing import write_shapes
+from tests.tiny_runs import export_folder, photo, run_folder  # noqa: F401
 
 
 @pytest.fixture

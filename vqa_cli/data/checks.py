@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from vqa_cli.data.findings import Findings
 from vqa_cli.data.image_files import ImageFinder, UnusableImageError
 from vqa_cli.data.images import read_image
 from vqa_cli.data.rows import Rows
+from vqa_cli.device import usable_cpus
 from vqa_cli.errors import DataError
 
 T = TypeVar("T")
@@ -120,7 +120,7 @@ def image_facts(root: Path, image: str, max_pixels: int) -> ImageFacts:
 
 def _in_order(work: Callable[[T], R], tasks: Sequence[T]) -> Iterator[R]:
     """Like `map` over threads, but little is in flight, so that Ctrl-C is heard at once."""
-    workers = len(os.sched_getaffinity(0))
+    workers = usable_cpus()
     pool = ThreadPoolExecutor(workers)
     waiting: list[Future[R]] = []
     try:

@@ -36,9 +36,7 @@ def usable_rows(rows: Rows, findings: Findings) -> Mask:
 def _drop(rows: Rows, usable: Mask, dropped: Mask, problem: str, findings: Findings) -> None:
     if not dropped.any():
         return
-    places = np.flatnonzero(dropped)
-    examples = rows.texts("question_id", places[:MAX_EXAMPLES])
-    findings.unusable(problem, *examples, count=len(places))
+    findings.unusable(problem, *_examples(rows, dropped), count=int(dropped.sum()))
     usable &= ~dropped
 
 
@@ -93,25 +91,36 @@ def check_splits(
 ) -> None:
     """Compare val and test with train.
 
-    Raises DataError where a val or test that the source brings shares no answer with train.
+    Raises DataError where a val or test that the source brings shares no answer with its train.
     """
     earlier = train = usable & (codes == TRAIN)
     if not train.any():
         findings.note("no train split: good for evaluation, not for finetune")
         return
     known = {answer_key(answer) for answer in train_answers}
+    brought = set(known)
     for code, split in enumerate(SPLITS):
         chosen = usable & (codes == code)
         if code == TRAIN or not chosen.any():
             continue
         _check_images(rows, earlier, chosen, split, findings)
         earlier = earlier | chosen
-        answered = np.flatnonzero(chosen & rows.answered)
-        if len(answered):
-            mask = np.zeros(len(rows), dtype=bool)
-            mask[answered] = True
-            hits = any_known(rows, mask, lambda answer: answer_key(answer) in known)
-            _check_answers(rows, answered[~hits], len(answered), split, split in made, findings)
+        answered = chosen & rows.answered
+        if split in made:  # until now it was a part of the source's train
+            brought |= {answer_key(answer) for answer in count_answers(rows, chosen)}
+        elif answered.any() and not any_known(rows, answered, _among(brought)).any():
+            raise DataError(
+                f"{split} shares no answer with train ({answered.sum():,} question(s), e.g. "
+                f"{', '.join(_examples(rows, answered))}); are the two of the same dataset and language?"
+            )
+        unseen = answered.copy()
+        unseen[answered] = ~any_known(rows, answered, _among(known))
+        if unseen.any():
+            findings.told(
+                f"{split} question whose answer train never gives",
+                *_examples(rows, unseen),
+                count=int(unseen.sum()),
+            )
 
 
 def _check_images(rows: Rows, earlier: Mask, chosen: Mask, split: str, findings: Findings) -> None:
@@ -127,20 +136,9 @@ def _check_images(rows: Rows, earlier: Mask, chosen: Mask, split: str, findings:
         )
 
 
-def _check_answers(
-    rows: Rows,
-    unseen: npt.NDArray[np.intp],
-    answered: int,
-    split: str,
-    made: bool,
-    findings: Findings,
-) -> None:
-    if not len(unseen):
-        return
-    examples = rows.texts("question_id", unseen[:MAX_EXAMPLES])
-    if len(unseen) == answered and not made:
-        raise DataError(
-            f"{split} shares no answer with train ({answered:,} questions, e.g. "
-            f"{', '.join(examples)}); are the two of the same dataset and language?"
-        )
-    findings.told(f"{split} question whose answer train never gives", *examples, count=len(unseen))
+def _among(keys: set[str]) -> Callable[[str], bool]:
+    return lambda answer: answer_key(answer) in keys
+
+
+def _examples(rows: Rows, chosen: Mask) -> list[str]:
+    return rows.texts("question_id", np.flatnonzero(chosen)[:MAX_EXAMPLES])

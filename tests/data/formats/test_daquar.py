@@ -33,7 +33,7 @@ def test_pairs_of_lines_become_examples(tmp_path: Path) -> None:
         Example(
             image="image1",
             question="what is red",
-            answers=("lamp",),
+            answers=("floor_mat",),
             answer_kind="set",
             question_id="qa.894.raw.train-2",
             split="train",
@@ -80,10 +80,14 @@ def test_questions_without_image_or_answer_are_counted(tmp_path: Path) -> None:
     examples, problems = read(tmp_path)
     assert len(examples) == 1
     assert problems == [
-        "question of all_qa_pairs.txt without an answer: 1 row, "
-        "e.g. the last: 'what is this in the image1 ?'",
-        "question of all_qa_pairs.txt that does not end with its image: 1 row, "
-        "e.g. question 2: 'what is it'",
+        (
+            "question of all_qa_pairs.txt without an answer: 1 row, "
+            "e.g. the last: 'what is this in the image1 ?'"
+        ),
+        (
+            "question of all_qa_pairs.txt that does not end with its image: 1 row, "
+            "e.g. question 2: 'what is it'"
+        ),
     ]
 
 

@@ -31,8 +31,10 @@ def test_an_entry_that_is_no_triple_is_counted(tmp_path: Path) -> None:
     examples, problems = read(tmp_path)
     assert len(examples) == 3
     assert problems == [
-        'entry of train/questions.json that is no ["question", "answer", 0]: 4 rows, '
-        "e.g. entry 1, entry 2, entry 3, ..."
+        (
+            'entry of train/questions.json that is no ["question", "answer", 0]: 4 rows, '
+            "e.g. entry 1, entry 2, entry 3, ..."
+        )
     ]
 
 
