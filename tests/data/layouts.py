@@ -64,7 +64,8 @@ def daquar(folder: Path) -> None:
     _daquar_images(folder)
     write_text(
         folder / "qa.894.raw.train.txt",
-        "what is on the table in the image1 ?\ntable, chair\nwhat is red of the image1 ?\nfloor_mat\n",
+        "what is on the table in the image1 ?\ntable, chair\n"
+        "what is red of the image1 ?\nfloor_mat\n",
     )
     write_text(folder / "qa.894.raw.test.txt", "what is on the floor image2 ?\nfloor_mat, lamp\n")
 

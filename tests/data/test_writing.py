@@ -21,9 +21,14 @@ def test_a_stop_leaves_what_was_there(stop: type[BaseException], tmp_path: Path)
     target = tmp_path / "out"
     target.mkdir()
     (target / "dataset.json").write_text("old")
-    with pytest.raises(stop), whole_folder(target) as folder:
-        (folder / "dataset.json").write_text("new")
-        raise stop
+
+    def write_half() -> None:
+        with whole_folder(target) as folder:
+            (folder / "dataset.json").write_text("new")
+            raise stop
+
+    with pytest.raises(stop):
+        write_half()
     assert (target / "dataset.json").read_text() == "old"
     assert os.listdir(tmp_path) == ["out"]
 
@@ -54,7 +59,10 @@ def test_a_failed_replacement_puts_the_earlier_one_back(
         return rename(path, to)
 
     monkeypatch.setattr(Path, "rename", fail)
-    with pytest.raises(DataError, match="cannot be written: .*No space left"), whole_folder(target):
+    with (
+        pytest.raises(DataError, match=r"cannot be written: .*No space left"),
+        whole_folder(target),
+    ):
         pass
     assert (target / "dataset.json").read_text() == "old"
     assert os.listdir(tmp_path) == ["out"]

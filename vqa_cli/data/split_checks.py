@@ -111,7 +111,8 @@ def check_splits(
         elif answered.any() and not any_known(rows, answered, _among(brought)).any():
             raise DataError(
                 f"{split} shares no answer with train ({answered.sum():,} question(s), e.g. "
-                f"{', '.join(_examples(rows, answered))}); are the two of the same dataset and language?"
+                f"{', '.join(_examples(rows, answered))}); are both of the same dataset and "
+                "language?"
             )
         unseen = answered.copy()
         unseen[answered] = ~any_known(rows, answered, _among(known))
