@@ -1,6 +1,7 @@
 import json
 
 import pytest
+from PIL import Image
 from typer.testing import CliRunner
 
 from tests.evaluation.fakes import FileNameModel, small_dataset
@@ -118,3 +119,36 @@ def test_help_names_every_option():
     text = CliRunner().invoke(app, ["evaluate", "--help"], env={"COLUMNS": "200"}).stdout
     for option in ("--model", "--predictions", "--split", "--images", "--json", "--fail-under"):
         assert option in text
+
+
+def test_raw_data_is_prepared_first_and_the_user_is_told(tmp_path):
+    source = tmp_path / "photos"
+    (source / "images").mkdir(parents=True)
+    for colour in ("red", "blue"):
+        Image.new("RGB", (8, 8), colour).save(source / "images" / f"{colour}.png")
+    header = "image,question,answer,question_id\n"
+    row = "images/{0}.png,what colour?,{0},{1}\n"
+    rows = {
+        "train": row.format("red", 1) + row.format("red", 2) + row.format("blue", 3),
+        "val": row.format("red", 4),
+        "test": row.format("blue", 5),
+    }
+    for split, text in rows.items():
+        (source / f"{split}.csv").write_text(header + text, encoding="utf-8")
+    results = tmp_path / "results.json"
+    results.write_text('[{"question_id": 5, "answer": "Blue"}]', encoding="utf-8")
+
+    command = ["evaluate", str(source), "--predictions", str(results), "--json"]
+    first = CliRunner().invoke(app, command)
+    assert first.exit_code == 0, first.stderr
+    content = json.loads(first.stdout)
+    assert (content["questions"], content["accuracy"]) == (1, 1.0)
+    assert content["baselines"] == {
+        "majority": 0.0,
+        "question_only": 0.0,
+        "vocabulary_upper_bound": 1.0,
+    }
+    assert "preparing it first" in first.stderr
+    again = CliRunner().invoke(app, command)
+    assert again.stdout == first.stdout
+    assert "preparing it first" not in again.stderr

@@ -13,7 +13,7 @@ from vqa_cli.evaluation.calibration import (
 )
 
 
-def drawn(temperature, count=20_000, classes=12, seed=0):
+def drawn(temperature, count=8_000, classes=8, seed=0):
     """Logits, and targets that are drawn from softmax(logits / temperature)."""
     generator = np.random.default_rng(seed)
     logits = generator.normal(0, 3, (count, classes))
@@ -116,7 +116,7 @@ def test_a_fitted_temperature_calibrates():
         return expected_calibration_error(1 / scaled.sum(axis=1), right)
 
     assert error(1.0) > 0.2
-    assert error(fit_temperature(logits, targets)) < 0.01
+    assert error(fit_temperature(logits, targets)) < 0.02
 
 
 @pytest.mark.parametrize(

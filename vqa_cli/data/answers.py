@@ -23,7 +23,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 
 from vqa_cli.data.example import AnswerKind
@@ -109,11 +109,8 @@ def official_soft_score(answers: Sequence[str], prediction: str) -> float:
     """
     if not answers:
         raise ValueError("a question without answers has no score")
-    given = [_single_line(answer) for answer in answers]
-    predicted = _single_line(prediction)
-    if any(answer != given[0] for answer in given):
-        given = [official_normalize(answer) for answer in given]
-        predicted = official_normalize(predicted)
+    form, given = _normalized(tuple(answers))
+    predicted = form(prediction)
     matches = given.count(predicted)
     if matches == 0 or matches > 3 or len(given) == 1:
         return float(matches > 0)
@@ -123,6 +120,18 @@ def official_soft_score(answers: Sequence[str], prediction: str) -> float:
     for answer in given:
         total += min(1.0, (matches - (answer == predicted)) / 3)
     return total / len(given)
+
+
+@lru_cache(maxsize=1 << 10)
+def _normalized(answers: tuple[str, ...]) -> tuple[Callable[[str], str], list[str]]:
+    """How a question's answers and predictions are normalised, and its answers in that form.
+
+    Kept for a while, since a question is scored several times in a row: for a model, for each
+    baseline, for each answer that could have been chosen.
+    """
+    agree = len({_single_line(answer) for answer in set(answers)}) == 1
+    form = _single_line if agree else official_normalize
+    return form, [form(answer) for answer in answers]
 
 
 def target_scores(answers: Sequence[str], kind: AnswerKind) -> dict[str, float]:
