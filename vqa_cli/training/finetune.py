@@ -14,8 +14,7 @@ from accelerate.utils import broadcast_object_list
 from vqa_cli import __version__
 from vqa_cli.config import DeviceSettings, ModelSettings, PrepareSettings, TrainSettings
 from vqa_cli.console import SILENT, Reporter
-from vqa_cli.data.prepare import open_or_prepare
-from vqa_cli.data.prepared import PreparedDataset
+from vqa_cli.data.prepared import PreparedDataset, open_or_prepare
 from vqa_cli.device import Device, apply_threads, choose_device
 from vqa_cli.errors import DataError
 from vqa_cli.files import write_json, write_text

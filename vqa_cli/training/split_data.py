@@ -13,6 +13,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from vqa_cli.data.feature_store import FeatureStore
+from vqa_cli.data.images import MAX_PIXELS
 from vqa_cli.data.preprocessor import Preprocessor
 from vqa_cli.training.batches import Rows
 
@@ -43,10 +45,12 @@ class Pixels:
         files: Sequence[Path],
         preprocessor: Preprocessor,
         threads: int,
+        max_pixels: int = MAX_PIXELS,
         limit: int = 1 << 30,
     ) -> None:
         self._files = files
         self._preprocessor = preprocessor
+        self._max_pixels = max_pixels
         self._pool = ThreadPoolExecutor(threads)
         self._cache: dict[int, NDArray[np.uint8]] = {}
         self._room = limit
@@ -60,7 +64,7 @@ class Pixels:
         cached = self._cache.get(image)
         if cached is not None:
             return cached
-        pixels = self._preprocessor.pixels(self._files[image])
+        pixels = self._preprocessor.pixels(self._files[image], max_pixels=self._max_pixels)
         if pixels.nbytes <= self._room:
             self._room -= pixels.nbytes
             self._cache[image] = pixels
@@ -78,6 +82,33 @@ class TokenIds:
         """Give `input_ids` and `attention_mask` (Q,L) of the questions `questions` (Q,)."""
         input_ids, mask = self._preprocessor.pad([self._token_ids[q] for q in questions.tolist()])
         return {"input_ids": torch.from_numpy(input_ids), "attention_mask": torch.from_numpy(mask)}
+
+
+class ImageTokens:
+    """Image tokens of the feature store; `rows` has the store's row of each image."""
+
+    def __init__(self, store: FeatureStore, rows: Rows) -> None:
+        self._store, self._rows = store, rows
+
+    def __call__(self, images: Rows) -> Inputs:
+        """Give `image_tokens` (B,N,D) of the images `images` (B,)."""
+        tokens = self._store.gather(self._rows[images])
+        return {"image_tokens": torch.from_numpy(tokens).float()}
+
+
+class QuestionTokens:
+    """Question tokens of the feature store; `rows` has the store's row of each question."""
+
+    def __init__(self, store: FeatureStore, rows: Rows) -> None:
+        self._store, self._rows = store, rows
+
+    def __call__(self, questions: Rows) -> Inputs:
+        """Give `question_tokens` (Q,L,D) and `attention_mask` (Q,L) of `questions` (Q,)."""
+        tokens, mask = self._store.gather_padded(self._rows[questions])
+        return {
+            "question_tokens": torch.from_numpy(tokens).float(),
+            "attention_mask": torch.from_numpy(mask),
+        }
 
 
 @dataclass(frozen=True)
