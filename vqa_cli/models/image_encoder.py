@@ -190,7 +190,7 @@ def _from_weights(
         kwargs["img_size"] = size
     overlay = {**pretrained, "file": str(weights)}
     try:
-        backbone = _create(architecture, kwargs, pretrained=True, pretrained_cfg=overlay)
+        backbone = _load(architecture, kwargs, overlay)
     except (RuntimeError, KeyError, OSError) as error:
         reason = str(error).splitlines()[0]
         raise ModelError(
@@ -205,6 +205,28 @@ def _from_weights(
         kwargs=kwargs,
     )
     return ImageEncoder(backbone, config)
+
+
+def _load(architecture: str, kwargs: dict[str, Any], pretrained: dict[str, Any]) -> nn.Module:
+    """Build a timm model with the weights of `pretrained["file"]`.
+
+    timm passes over weights that a file lacks, which would leave an encoder random in silence.
+    So the same random model is built again: what is equal in both was not in the file.
+    Raises RuntimeError then.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        model = _create(architecture, kwargs, pretrained=True, pretrained_cfg=pretrained)
+        torch.manual_seed(0)
+        random = _create(architecture, kwargs).state_dict()
+    missing = [
+        name
+        for name, tensor in model.state_dict().items()
+        if tensor.ndim > 1 and tensor.any() and torch.equal(tensor, random[name])
+    ]
+    if missing:
+        raise RuntimeError(f"the file lacks {', '.join(missing[:3])} and so on")
+    return model
 
 
 def _create(architecture: str, kwargs: dict[str, Any], **loading: Any) -> nn.Module:

@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+import pytest
+import torch
+
+from vqa_cli.config import ModelSettings
+from vqa_cli.console import Silent
+from vqa_cli.errors import ModelError
+from vqa_cli.models import hub
+from vqa_cli.models.building import BuiltModel, build_model
+
+QUESTIONS = ["what color is it?", "is it red?", "how many circles are there?"]
+
+
+class Listener(Silent):
+    def __init__(self) -> None:
+        self.warnings: list[str] = []
+
+    def warn(self, text: str) -> None:
+        self.warnings.append(text)
+
+
+def build(report: Silent | None = None, seed: int = 0, **settings: object) -> BuiltModel:
+    return build_model(
+        ModelSettings(**settings),
+        questions=QUESTIONS,
+        answers=5,
+        seed=seed,
+        offline=True,
+        report=report or Silent(),
+    )
+
+
+def test_tiny_learns_from_scratch_without_batch_statistics() -> None:
+    built = build(preset="tiny")
+    assert (built.image_pretrained, built.question_pretrained) == (False, False)
+    assert all(p.requires_grad for p in built.model.parameters())
+    assert not any("running_mean" in name for name, _ in built.model.named_buffers())
+    for question in QUESTIONS:
+        assert "[UNK]" not in built.preprocessor.tokenizer.encode(question).tokens
+
+
+def test_the_seed_decides_the_weights() -> None:
+    def head(seed: int) -> torch.Tensor:
+        return build(preset="tiny", seed=seed).model.head[1].weight
+
+    assert torch.equal(head(1), head(1))
+    assert not torch.equal(head(1), head(2))
+
+
+def test_the_preprocessor_fits_the_encoder() -> None:
+    built = build(preset="tiny", image_size=96, resize="letterbox", max_question_tokens=9)
+    pixels = torch.from_numpy(built.preprocessor.normalize(built.preprocessor.pixels(photo())[None]))
+    assert built.model.encode_images(pixels).shape[1] == built.model.image_encoder.tokens
+    assert built.preprocessor.transform.resize == "letterbox"
+    assert built.preprocessor.questions(["why " * 50])[0].shape == (1, 9)
+
+
+def photo() -> object:
+    from PIL import Image
+
+    return Image.new("RGB", (120, 40), "red")
+
+
+def test_auto_falls_back_to_tiny_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hub, "is_cached", lambda repository: False)
+    listener = Listener()
+    assert build(listener, preset="auto").preset == "tiny"
+    assert any("tiny" in warning and "resnet50" in warning for warning in listener.warnings)
+
+
+def test_a_named_preset_is_never_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hub, "is_cached", lambda repository: False)
+    with pytest.raises(ModelError, match="network is forbidden"):
+        build(preset="small")
+
+
+def test_a_named_encoder_is_never_replaced() -> None:
+    with pytest.raises(ModelError, match="resnet50"):
+        build(preset="tiny", image_encoder="resnet50")
