@@ -152,3 +152,30 @@ def test_raw_data_is_prepared_first_and_the_user_is_told(tmp_path):
     again = CliRunner().invoke(app, command)
     assert again.stdout == first.stdout
     assert "preparing it first" not in again.stderr
+
+
+def test_a_real_run(shapes_folder, run_folder, tmp_path):
+    saved = tmp_path / "saved.json"
+    command = ["evaluate", shapes_folder, "--split", "train", "--json", "--device", "cpu"]
+    results = []
+    for source in (
+        ["-m", run_folder, "--save-predictions", saved, "--top-k", "2"],
+        ["--predictions", saved],
+    ):
+        result = CliRunner().invoke(app, [str(part) for part in (*command, *source)])
+        assert result.exit_code == 0, result.stderr
+        results.append(json.loads(result.stdout))
+    of_run, of_file = results
+    rows = json.loads(saved.read_text(encoding="utf-8"))
+    assert of_run["questions"] == len(rows) > 20
+    assert of_run["accuracy"] == of_file["accuracy"]
+    assert of_run["accuracy"] == sum(row["score"] for row in rows) / len(rows)
+    mean_confidence = sum(row["confidence"] for row in rows) / len(rows)
+    assert of_run["calibration"]["mean_confidence"] == pytest.approx(mean_confidence)
+    model = loading.load_answerer(run_folder, device="cpu")
+    for row in rows[:6]:
+        alone = model.ask(shapes_folder / row["image"], row["question"], top_k=2)
+        assert row["answers"] == [
+            {"answer": answer.text, "confidence": pytest.approx(answer.confidence, abs=1e-4)}
+            for answer in alone.answers
+        ]
