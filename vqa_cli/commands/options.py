@@ -100,9 +100,9 @@ def _parameter(cls: type[Settings], spec: Field[Any]) -> inspect.Parameter:
     choices = spec.metadata["choices"]
     option = typer.Option(
         flag,
-        help=spec.metadata["help"],
+        help=_help(spec),
         metavar="|".join(choices) if choices else None,
-        show_default=str(spec.default) if spec.default is not None else False,
+        show_default=False,
         rich_help_panel=f"{cls.section.capitalize()} settings",
         autocompletion=_completion(choices) if choices else None,
     )
@@ -112,6 +112,16 @@ def _parameter(cls: type[Settings], spec: Field[Any]) -> inspect.Parameter:
         default=None,
         annotation=Annotated[kind | None, option],
     )
+
+
+def _help(spec: Field[Any]) -> str:
+    """Give the help text with the default in it.
+
+    Not Typer's own default, which would hide whether the flag stood on the command line.
+    """
+    if spec.default in (None, False):
+        return str(spec.metadata["help"])
+    return f"{spec.metadata['help'].removesuffix('.')} (default: {spec.default})."
 
 
 def _completion(choices: tuple[str, ...]) -> Callable[[str], list[str]]:
