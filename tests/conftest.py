@@ -2,20 +2,12 @@ from pathlib import Path
 
 import hypothesis
 import pytest
-from hypothesis import HealthCheck, settings
 
 from tests.drawing import write_shapes
-from tests.tiny_runs import export_folder, photo, ready_graphs, run_folder  # noqa: F401
 
 # The same examples each time, and no time limit that a busy machine would break.
 hypothesis.settings.register_profile("steady", deadline=None, derandomize=True)
 hypothesis.settings.load_profile("steady")
-
-# The same examples on every machine, however slow or busy it is.
-settings.register_profile(
-    "repeatable", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow]
-)
-settings.load_profile("repeatable")
 
 
 @pytest.fixture
