@@ -4,6 +4,7 @@ import hypothesis
 import pytest
 
 from tests.drawing import write_shapes
+from tests.tiny_runs import export_folder, photo, ready_graphs, run_folder  # noqa: F401
 
 # The same examples each time, and no time limit that a busy machine would break.
 hypothesis.settings.register_profile("steady", deadline=None, derandomize=True)

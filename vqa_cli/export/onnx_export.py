@@ -123,7 +123,14 @@ def _export(
             f"{path.name}: this model cannot be written as ONNX: {_root_cause(error)}"
         ) from error
     assert program is not None  # torch.onnx.export returns None only without dynamo
-    proto = program.model_proto
+    save(program.model_proto, path)
+
+
+def save(proto: onnx.ModelProto, path: Path) -> None:
+    """Strip a graph and write it, weights and all, into one file; the same graph, the same bytes.
+
+    Raises ModelError where it is too large for that.
+    """
     strip(proto)
     if proto.ByteSize() > MAX_BYTES:
         raise ModelError(

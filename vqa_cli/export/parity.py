@@ -96,7 +96,7 @@ def compare(reference: Answerer, exported: Answerer, examples: Examples) -> Pari
         wanted, found = (_logits(one, pixels, asked) for one in (reference, exported))
         padded = _logits(exported, pixels, asked, EXTRA_PADDING)
         for logits in (found, padded):
-            worst = max(worst, float(np.abs(wanted - logits).max()))
+            worst = float(np.maximum(worst, np.abs(wanted - logits).max()))  # a NaN stays
             different += _different_answers(wanted, logits)
         compared += len(asked)
     if not worst <= TOLERANCE:  # written so that NaN fails too

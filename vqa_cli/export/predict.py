@@ -23,7 +23,8 @@ def read_json(name: str) -> Any:
 
 def read_image(path: str) -> Image.Image:
     """Upright RGB: 16-bit grey scaled to 8 bits, transparency over white."""
-    image = ImageOps.exif_transpose(Image.open(path))
+    with Image.open(path) as opened:
+        image = ImageOps.exif_transpose(opened)
     if image.mode == "I" or image.mode.startswith("I;16"):
         values = np.clip(np.asarray(image).astype(np.int64), 0, 65535)
         image = Image.fromarray(((values + 128) // 257).astype(np.uint8))
@@ -36,17 +37,16 @@ def read_image(path: str) -> Image.Image:
 def pixel_values(image: Image.Image, settings: dict[str, Any]) -> np.ndarray:
     """RGB image -> float32 (1, 3, H, W)."""
     height, width, mean = settings["height"], settings["width"], settings["mean"]
-    ratio = max(image.height / height, image.width / width)
-    size = (width, height)
+    size = width, height
     if settings["resize"] == "letterbox":
+        ratio = max(image.height / height, image.width / width)
         size = tuple(max(1, round(side / ratio)) for side in image.size)
     resampling = Image.Resampling[settings["interpolation"].upper()]
     canvas = Image.new("RGB", (width, height), tuple(round(255 * value) for value in mean))
-    resized = image if image.size == size else image.resize(size, resampling)
-    canvas.paste(resized, ((width - size[0]) // 2, (height - size[1]) // 2))
+    canvas.paste(image.resize(size, resampling), ((width - size[0]) // 2, (height - size[1]) // 2))
     values = np.asarray(canvas).astype(np.float32) / np.float32(255)
     values = (values - np.float32(mean)) / np.float32(settings["std"])
-    return np.ascontiguousarray(values.transpose(2, 0, 1)[None])
+    return values.transpose(2, 0, 1)[None]
 
 
 def predict(image: str, questions: list[str]) -> list[tuple[str, float]]:
