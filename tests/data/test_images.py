@@ -168,9 +168,9 @@ def test_a_truncated_file_is_named(tmp_path: Path, format: str) -> None:
 def test_what_is_no_image(tmp_path: Path) -> None:
     path = tmp_path / "notes.jpg"
     path.write_text("dear diary")
-    with pytest.raises(DataError, match=r"notes\.jpg: is not a readable image"):
+    with pytest.raises(DataError, match=r"notes\.jpg: is not an image of a known format"):
         read_image(path)
-    with pytest.raises(DataError, match="is not a readable image"):
+    with pytest.raises(DataError, match="is not an image of a known format"):
         read_image(b"")
     with pytest.raises(DataError, match="no such image file"):
         read_image(tmp_path / "none.jpg")

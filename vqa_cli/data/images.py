@@ -21,7 +21,7 @@ from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageCms
+from PIL import Image, ImageCms, UnidentifiedImageError
 
 from vqa_cli.errors import DataError
 
@@ -86,6 +86,8 @@ def _read(file: BinaryIO, max_pixels: int, name: str) -> Image.Image:
         pillow_limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
         try:
             image = Image.open(file)
+        except UnidentifiedImageError as error:
+            raise DataError(f"{name}: is not an image of a known format") from error
         except Exception as error:  # Pillow's readers raise nearly anything on damaged headers
             raise DataError(f"{name}: is not a readable image ({_short(error)})") from error
         finally:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from tokenizers import Tokenizer
 
-from vqa_cli.data.images import ImageSource, read_image
+from vqa_cli.data.images import MAX_PIXELS, ImageSource, read_image
 from vqa_cli.errors import DataError, ModelError
 
 FORMAT_VERSION = 1
@@ -127,9 +127,11 @@ class Preprocessor:
         self.tokenizer.no_padding()
         self.tokenizer.enable_truncation(max_question_tokens)
 
-    def pixels(self, image: ImageSource) -> NDArray[np.uint8]:
+    def pixels(
+        self, image: ImageSource, *, max_pixels: int = MAX_PIXELS, name: str | None = None
+    ) -> NDArray[np.uint8]:
         """Read and resize one image: uint8 (H, W, 3). Raises DataError as `read_image` does."""
-        return self.transform.pixels(read_image(image))
+        return self.transform.pixels(read_image(image, max_pixels=max_pixels, name=name))
 
     def normalize(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         """uint8 (B, H, W, 3) -> float32 `pixel_values` (B, 3, H, W)."""

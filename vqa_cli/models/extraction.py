@@ -43,7 +43,7 @@ def weights_digest(module: nn.Module) -> str:
     for name, tensor in chain(module.named_parameters(), module.named_buffers()):
         values = tensor.detach().cpu().contiguous()
         digest.update(f"{name} {values.dtype} {tuple(values.shape)}".encode())
-        digest.update(memoryview(values.flatten().view(torch.uint8).numpy()))
+        digest.update(values.flatten().view(torch.uint8).numpy().data)
     return digest.hexdigest()
 
 
