@@ -88,14 +88,7 @@ def prepare(
     finder = ImageFinder(image_root, reading.image_folders, relocated=images is not None)
     gathered = gather(source, reading, finder, settings, findings, report)
     with whole_folder(target) as folder:
-        counts = write_content(
-            folder,
-            gathered.rows,
-            gathered.usable,
-            gathered.codes,
-            gathered.images,
-            gathered.vocabulary,
-        )
+        counts = write_content(folder, gathered)
         result = Prepared(
             out=out or target,
             format=layout.NAME,

@@ -71,7 +71,7 @@ class Source:
 
     def lines(self, file: str) -> list[str]:
         """The lines of a text file without their ends; lines with spaces alone become empty."""
-        return [line.strip() for line in self.text(file).splitlines()]
+        return [line.strip() for line in self.text(file).split("\n")]
 
     def json(self, file: str) -> Any:
         """The value of a JSON file. Raises DataError that names line and column."""

@@ -6,12 +6,11 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from vqa_cli.data.checks import ImageFacts
 from vqa_cli.data.example import SPLITS
 from vqa_cli.data.folder import (
     ANSWERS_FILE,
@@ -22,10 +21,9 @@ from vqa_cli.data.folder import (
     KIND,
     split_file,
 )
-from vqa_cli.data.rows import Mask, Rows, schema
+from vqa_cli.data.gathering import Gathered
+from vqa_cli.data.rows import schema
 from vqa_cli.data.source import digest_of
-from vqa_cli.data.splits import Codes
-from vqa_cli.data.vocabulary import AnswerVocabulary
 from vqa_cli.errors import DataError
 from vqa_cli.files import write_json
 
@@ -66,29 +64,23 @@ def _take_place(temporary: Path, target: Path) -> None:
     shutil.rmtree(earlier)
 
 
-def write_content(
-    folder: Path,
-    rows: Rows,
-    usable: Mask,
-    codes: Codes,
-    images: Sequence[ImageFacts],
-    vocabulary: AnswerVocabulary,
-) -> dict[str, int]:
+def write_content(folder: Path, gathered: Gathered) -> dict[str, int]:
     """Write the tables and the answers; return the number of rows of each split present."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     counts: dict[str, int] = {}
     for code, split in enumerate(SPLITS):
-        chosen = usable & (codes == code)
+        chosen = gathered.usable & (gathered.codes == code)
         if not chosen.any():
             continue
         counts[split] = int(chosen.sum())
         path = folder / split_file(split)
         with pq.ParquetWriter(path, schema(), compression="zstd") as writer:
-            for batch in rows.batches(chosen):
+            for batch in gathered.rows.batches(chosen):
                 writer.write_batch(batch)
-    vocabulary.save(folder / ANSWERS_FILE)
+    gathered.vocabulary.save(folder / ANSWERS_FILE)
+    images = gathered.images
     table = pa.table(
         {
             "image": pa.array([facts.image for facts in images], pa.string()),
