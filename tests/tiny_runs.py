@@ -17,6 +17,7 @@ from vqa_cli.data.tokenizer import train_wordpiece
 from vqa_cli.data.vocabulary import AnswerVocabulary
 
 if TYPE_CHECKING:  # torch is imported by the tests that need a model, not by all
+    from vqa_cli.data.prepared import PreparedDataset
     from vqa_cli.models.vqa_model import VQAModel
 
 SIZE = 64
@@ -81,12 +82,15 @@ def tiny_vocabulary() -> AnswerVocabulary:
     return AnswerVocabulary.build({a: 9 - n for n, a in enumerate(ANSWERS)})
 
 
-def write_run(folder: Path, model: VQAModel, *, finished: bool = True, data: str = "") -> Path:
+def write_run(
+    folder: Path, model: VQAModel, *, finished: bool = True, data: PreparedDataset | None = None
+) -> Path:
     """Write the files of a run folder, as training leaves them."""
     from vqa_cli.models.checkpoint import save_calibration, save_config, save_weights
 
     folder.mkdir(parents=True)
-    save_config(folder, model, {"data": data})
+    recorded = {"folder": str(data.folder), "images": str(data.image_root)} if data else {}
+    save_config(folder, model, {"preset": "tiny", "data": recorded})
     save_calibration(folder, TEMPERATURE, save_weights(folder, model))
     tiny_preprocessor().save(folder)
     tiny_vocabulary().save(folder / "answers.json")

@@ -223,5 +223,5 @@ def test_damage_and_newer_formats_are_explained(export_folder: Path, photo: Path
 
 def test_verbose_says_what_runs_the_model(export_folder: Path, photo: Path) -> None:
     result = ask(photo, "where?", "-m", export_folder, "-v", "--threads", "1")
-    assert "answering by onnxruntime" in result.stderr
+    assert "onnxruntime" in result.stderr
     assert "1 thread" in result.stderr

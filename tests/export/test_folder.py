@@ -19,6 +19,7 @@ from vqa_cli.config import PrepareSettings
 from vqa_cli.console import Silent
 from vqa_cli.data.images import read_image
 from vqa_cli.data.prepare import prepare
+from vqa_cli.data.prepared import PreparedDataset
 from vqa_cli.data.preprocessor import ImageTransform
 from vqa_cli.errors import DataError, ModelError
 from vqa_cli.export import folder as folder_module
@@ -152,7 +153,7 @@ def test_examples_come_from_the_named_data_or_the_runs_or_are_drawn(
     shapes_folder: Path, tmp_path: Path
 ) -> None:
     data = prepare(shapes_folder, tmp_path / "prepared", PrepareSettings()).out
-    run = write_run(tmp_path / "run", tiny_model(), data=str(data))
+    run = write_run(tmp_path / "run", tiny_model(), data=PreparedDataset.open(data))
     checkpoint = load_checkpoint(run)
     report = Recorder()
     assert choose_examples(checkpoint, run, None, report).source == "real questions of val"

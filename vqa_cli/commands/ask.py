@@ -53,7 +53,7 @@ def ask(
 
     answerer = load_answerer(model, device=settings[DeviceSettings])
     answerer.max_pixels = max_pixels
-    console.detail(f"answering by {answerer.describe()}")
+    console.detail(answerer.describe())
     predictions = answerer.ask(image, questions, top_k=top_k)
     for question in questions:
         if answerer.is_cut(question):

@@ -122,10 +122,11 @@ def choose_examples(
     """Take examples from `data`, else from the data that the run records, else draw them."""
     if data is not None:
         return real_examples(PreparedDataset.open(data), checkpoint.preprocessor)
-    recorded = checkpoint.config.get("data")
-    if isinstance(recorded, str) and recorded:
+    recorded = checkpoint.config.get("data") or {}
+    if "folder" in recorded:
         try:
-            return real_examples(PreparedDataset.open(recorded), checkpoint.preprocessor)
+            dataset = PreparedDataset.open(recorded["folder"], recorded.get("images"))
+            return real_examples(dataset, checkpoint.preprocessor)
         except DataError as error:
             report.notice(f"the data of {run} cannot be used for the comparison: {error}")
     report.notice(

@@ -87,7 +87,8 @@ def _model(folder: Path) -> Identified:
         "question_encoder": model.get("question_encoder", {}).get("model_type"),
         "fusion": model.get("fusion"),
         "answers": model.get("answers"),
-        "data": config.get("data"),
+        "preset": config.get("preset"),
+        "data": (config.get("data") or {}).get("folder"),
     }
     if not is_finished(folder):
         hint = f"an unfinished run; go on with `vqa finetune --resume {folder}`"

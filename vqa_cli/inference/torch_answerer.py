@@ -28,7 +28,7 @@ class TorchAnswerer(Answerer):
         device: Device,
     ) -> None:
         super().__init__(preprocessor, vocabulary, temperature)
-        self.model = model.eval().to(device.type)
+        self.model = model.eval().to(device.name)
         self.device = device
 
     @torch.inference_mode()
@@ -45,10 +45,10 @@ class TorchAnswerer(Answerer):
             return _array(self.model.answer(*[self._tensor(array) for array in arrays]))
 
     def describe(self) -> str:
-        return f"torch {torch.__version__} on {self.device.describe()}"
+        return f"torch {torch.__version__}, {self.device.describe()}"
 
     def _tensor(self, array: Floats | Ints) -> torch.Tensor:
-        return torch.from_numpy(np.ascontiguousarray(array)).to(self.device.type)
+        return torch.from_numpy(np.ascontiguousarray(array)).to(self.device.name)
 
     def _autocast(self) -> torch.autocast:
         wanted = self.device.precision == "bfloat16"
