@@ -119,7 +119,7 @@ def _help(spec: Field[Any]) -> str:
 
     Not Typer's own default, which would hide whether the flag stood on the command line.
     """
-    if spec.default in (None, False):
+    if spec.default is None or spec.default is False:
         return str(spec.metadata["help"])
     return f"{spec.metadata['help'].removesuffix('.')} (default: {spec.default})."
 

@@ -36,10 +36,11 @@ TINY_IMAGE_SIZE = 64
 
 
 def tiny_image_encoder(image_size: int | None = None) -> ImageEncoderConfig:
-    """A ResNet-10 with group norm, so that no image depends on the batch it is in.
+    """A ResNet with three stages and group norm, so that no image depends on the batch it is in.
 
-    It keeps a 4x4 grid at 64 pixels (stride 16): fine enough to say where things are, and few
-    enough tokens to train on two CPU cores within minutes.
+    At 64 pixels it keeps a 4x4 grid (stride 16): fine enough to say where things are, and few
+    enough tokens to train on two CPU cores within minutes. Without a fourth stage and with
+    branches that do not begin at zero it recognises drawn shapes after a fifth of the steps.
     """
     side = image_size or TINY_IMAGE_SIZE
     return ImageEncoderConfig(
@@ -53,7 +54,8 @@ def tiny_image_encoder(image_size: int | None = None) -> ImageEncoderConfig:
             "stem_type": "",
             "stem_width": 32,
             "channels": [32, 64, 96, 128],
-            "output_stride": 16,
+            "layers": [1, 1, 1, 0],
+            "zero_init_last": False,
         },
     )
 
