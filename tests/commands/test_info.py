@@ -102,7 +102,7 @@ def test_a_damaged_image_is_an_error(photo: Path) -> None:
     assert "photo.png: is truncated or damaged" in result.stderr
 
 
-@pytest.mark.parametrize("name", ["missing", "notes.txt", "empty"])
+@pytest.mark.parametrize("name", ["missing", "notes.txt", "empty", "n" * 300])
 def test_nothing_known_is_an_error(tmp_path: Path, name: str) -> None:
     (tmp_path / "notes.txt").write_text("buy milk\n")
     (tmp_path / "empty").mkdir()

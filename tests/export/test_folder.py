@@ -138,6 +138,14 @@ def test_an_interrupted_export_leaves_nothing(
     assert not any(tmp_path.iterdir())
 
 
+def test_a_place_that_cannot_be_written_is_an_error(
+    run_folder: Path, tmp_path: Path, ready_graphs: None
+) -> None:
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(ModelError, match=r"--out .*below: cannot be written: .*exists"):
+        export_run(run_folder, tmp_path / "file" / "below")
+
+
 def test_only_a_finished_run_is_exported(
     run_folder: Path, export_folder: Path, tmp_path: Path
 ) -> None:

@@ -195,6 +195,11 @@ def test_a_missing_file_of_a_run_is_named(copied_run: Path, name: str) -> None:
         load_answerer(copied_run)
 
 
+def test_a_path_that_the_system_refuses_is_an_error() -> None:
+    with pytest.raises(ModelError, match=r"the model cannot be read: .*too long"):
+        load_answerer("m" * 300)
+
+
 def test_a_device_that_is_not_there_is_an_error(
     export_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

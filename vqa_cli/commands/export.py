@@ -43,11 +43,15 @@ def export(
     if as_json:
         print(json.dumps(exported.to_json(), ensure_ascii=False))
         return
-    print(f"{exported.out}  {exported.bytes / 1e6:.1f} MB")
+    print(f"{exported.out}  {_size(exported.bytes)}")
     for name in exported.files:
-        print(f"  {name:20} {(exported.out / name).stat().st_size / 1e6:10.3f} MB")
+        print(f"  {name:20}{_size((exported.out / name).stat().st_size):>10}")
     parity = exported.parity
     print(
         f"the same as the model: largest logit difference {parity.max_abs_diff:.1e} over"
         f" {parity.questions} {parity.source}"
     )
+
+
+def _size(count: int) -> str:
+    return f"{count / 1e6:,.1f} MB" if count >= 1e6 else f"{count / 1e3:,.1f} kB"

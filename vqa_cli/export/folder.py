@@ -192,14 +192,16 @@ def check_parity(checkpoint: Checkpoint, folder: Path, examples: Examples) -> Pa
 @contextmanager
 def _appearing(out: Path) -> Iterator[Path]:
     """Give a temporary folder beside `out` that becomes `out` when the block ends well."""
-    out.parent.mkdir(parents=True, exist_ok=True)
     temporary, old = (out.with_name(f".{out.name}.{os.getpid()}.{end}") for end in ("tmp", "old"))
-    temporary.mkdir()
     try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        temporary.mkdir()
         yield temporary
         if out.exists():
             out.rename(old)
         temporary.rename(out)
+    except OSError as error:
+        raise ModelError(f"--out {out}: cannot be written: {error}") from error
     finally:
         for leftover in (temporary, old):
             shutil.rmtree(leftover, ignore_errors=True)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from vqa_cli.errors import DataError
 from vqa_cli.inference.folders import (
     EXPORT,
     LATEST,
@@ -36,10 +37,17 @@ def identify(path: Path) -> Identified:
     Raises DataError where it does not exist or is nothing known; ModelError or DataError where it
     is something known, but damaged, incomplete or of a newer format.
     """
+    try:
+        return _identify(path)
+    except OSError as error:  # no right to read it, a name that is too long, a disk that fails
+        raise DataError(f"{path}: cannot be read: {error}") from error
+
+
+def _identify(path: Path) -> Identified:
     from vqa_cli.data.folder import is_prepared
 
     if path.name == LATEST.name and path.is_file():
-        return identify(resolve_model(path))
+        return _identify(resolve_model(path))
     if path.is_dir():
         if is_prepared(path):
             return _prepared(path)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 from os import PathLike
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vqa_cli.config import DeviceSettings
+from vqa_cli.errors import ModelError
 from vqa_cli.inference.folders import EXPORT, check_finished, read_config, resolve_model
 
 if TYPE_CHECKING:
@@ -28,7 +30,13 @@ def load_answerer(
     settings = DeviceSettings(device=device) if isinstance(device, str) else device
     if settings.precision == "auto":
         settings = replace(settings, precision="float32")
-    folder = resolve_model(model)
+    try:
+        return _load(resolve_model(model), settings)
+    except OSError as error:  # no right to read it, a name that is too long, a disk that fails
+        raise ModelError(f"the model cannot be read: {error}") from error
+
+
+def _load(folder: Path, settings: DeviceSettings) -> Answerer:
     if read_config(folder)["kind"] == EXPORT:
         from vqa_cli.inference.onnx_answerer import load_exported
 
