@@ -208,6 +208,8 @@ def test_a_device_that_is_not_there_is_an_error(
         load_answerer(export_folder, device="cuda")
     with pytest.raises(DeviceError, match="--device mps"):
         load_answerer(export_folder, device="mps")
+    with pytest.raises(DeviceError, match="--precision bfloat16"):
+        load_answerer(export_folder, device=DeviceSettings(precision="bfloat16"))
 
 
 def test_the_number_of_threads_is_a_setting(export_folder: Path) -> None:

@@ -96,8 +96,10 @@ def _load(folder: Path, settings: DeviceSettings, providers: list[str]) -> OnnxA
 def choose_providers(settings: DeviceSettings) -> list[str]:
     """Return onnxruntime's execution providers for a device, the preferred one first.
 
-    Raises DeviceError where the installed onnxruntime has none for it.
+    Raises DeviceError where the installed onnxruntime has none for it, or for the precision.
     """
+    if settings.precision == "bfloat16":
+        raise DeviceError("--precision bfloat16: an exported folder computes in float32 alone")
     available = ort.get_available_providers()
     if settings.device == "mps":
         raise DeviceError("--device mps: an exported folder answers on cpu or cuda; name one")
