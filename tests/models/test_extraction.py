@@ -147,6 +147,14 @@ def test_fixed_shapes_evaluation_mode_and_no_gradients(
     assert encoder.training
 
 
+def test_the_batch_size_is_chosen_where_it_is_not_given(
+    tmp_path: Path, preprocessor: Preprocessor
+) -> None:
+    encoder = GridEncoder()
+    run_images(tmp_path, preprocessor, draw(tmp_path / "images", 3), encoder, batch_size=None)
+    assert encoder.shapes == [(extraction.CPU_BATCH, 3, 8, 8)]
+
+
 def test_a_second_run_finds_everything_and_says_so(
     tmp_path: Path, preprocessor: Preprocessor, reporter: Recorder
 ) -> None:

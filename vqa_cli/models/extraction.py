@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
 IMAGES_PER_SHARD = 256
 QUESTIONS_PER_SHARD = 4096
+CPU_BATCH, GPU_BATCH = 8, 64
+"""Images. On a CPU a batch whose activations stay in its caches is a fifth faster than 32."""
 
 
 def weights_digest(module: nn.Module) -> str:
@@ -82,7 +84,7 @@ def extract_images(
     store: FeatureStore,
     device: Device,
     *,
-    batch_size: int = 32,
+    batch_size: int | None = None,
     max_pixels: int = MAX_PIXELS,
     report: Reporter = SILENT,
     processes: Processes = ALONE,
@@ -90,11 +92,12 @@ def extract_images(
     """Encode the images that the store lacks; the encoder is left on the device.
 
     encoder: pixel_values (B,3,H,W) -> (B,N,D), with N as `tokens` and D as `width`.
-    files: each with the hex SHA-256 of its content.
+    files: each with the hex SHA-256 of its content. batch_size: default by device.
 
     Raises DataError where an image cannot be read or is not the one that was hashed, or where
     the disk has no room; ModelError where the encoder gives what float16 cannot hold.
     """
+    count = batch_size or (CPU_BATCH if device.type == "cpu" else GPU_BATCH)
     paths = {digest: path for path, digest in reversed(files)}
     # On a CPU the encoder's own threads want it too.
     threads = device.threads // 2 if device.type == "cpu" else device.threads
@@ -105,7 +108,7 @@ def extract_images(
 
     def load(digests: Sequence[str]) -> tuple[Tensor, ...]:
         height, width = preprocessor.transform.height, preprocessor.transform.width
-        pixels = np.zeros((batch_size, height, width, 3), dtype=np.uint8)
+        pixels = np.zeros((count, height, width, 3), dtype=np.uint8)
         for place, image in enumerate(readers.map(read, digests)):
             pixels[place] = image
         return (torch.from_numpy(preprocessor.normalize(pixels)),)
@@ -114,7 +117,7 @@ def extract_images(
         return encoder(pixel_values.contiguous(memory_format=torch.channels_last))
 
     lengths = dict.fromkeys(sorted(paths), encoder.tokens)
-    work = Work("image", lengths, IMAGES_PER_SHARD, batch_size, load, encode)
+    work = Work("image", lengths, IMAGES_PER_SHARD, count, load, encode)
     with readers:
         return run(work, encoder, store, device, report, processes)
 
