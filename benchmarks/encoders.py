@@ -55,7 +55,9 @@ def efficientnet_lite0(out: Path) -> Path:
         if renamed[name].shape != tensor.shape:
             raise ValueError(f"{file}: {name} has shape {tuple(renamed[name].shape)}")
     out.mkdir(parents=True, exist_ok=True)
-    save_file({name: tensor.contiguous() for name, tensor in renamed.items()}, out / "model.safetensors")
+    save_file(
+        {name: tensor.contiguous() for name, tensor in renamed.items()}, out / "model.safetensors"
+    )
     config = {"architecture": ARCHITECTURE, "num_classes": 1000, "pretrained_cfg": DATA_CONFIG}
     (out / "config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
     return out
