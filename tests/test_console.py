@@ -24,9 +24,7 @@ def test_only_results_go_to_stdout(capsys: pytest.CaptureFixture[str]) -> None:
     ("verbosity", "expected"),
     [(-1, ["warning: c"]), (0, ["a", "warning: c"]), (1, ["a", "b", "warning: c"])],
 )
-def test_verbosity(
-    verbosity: int, expected: list[str], capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_verbosity(verbosity: int, expected: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     console = Console(verbosity)
     console.notice("a")
     console.detail("b")

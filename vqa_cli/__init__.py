@@ -1,10 +1,10 @@
 """Visual question answering: train, check, ask and ship your own model.
 
-    import vqa_cli
+import vqa_cli
 
-    model = vqa_cli.load("runs/latest")
-    prediction = model.ask("kitchen.jpg", "what is on the stove?")
-    print(prediction.answer, prediction.confidence)
+model = vqa_cli.load("runs/latest")
+prediction = model.ask("kitchen.jpg", "what is on the stove?")
+print(prediction.answer, prediction.confidence)
 """
 
 from __future__ import annotations

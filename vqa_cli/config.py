@@ -101,7 +101,8 @@ def _problem(spec: Field[Any], value: Any) -> str | None:
     if wanted in ("int", "float"):
         numeric = isinstance(value, int) or (wanted == "float" and isinstance(value, float))
         if not numeric or isinstance(value, bool):
-            return f"{flag} must be {'a whole number' if wanted == 'int' else 'a number'}, got {value!r}"
+            number = "a whole number" if wanted == "int" else "a number"
+            return f"{flag} must be {number}, got {value!r}"
         return _bounds_problem(flag, value, spec.metadata["bounds"])
     if wanted == "bool" and not isinstance(value, bool):
         return f"{flag} must be true or false, got {value!r}"
@@ -157,9 +158,7 @@ class ModelSettings(Settings):
     image_encoder: str | None = setting(
         None, "A timm name, a local folder, or NAME@FILE.safetensors."
     )
-    question_encoder: str | None = setting(
-        None, "A BERT-like Hugging Face name or a local folder."
-    )
+    question_encoder: str | None = setting(None, "A BERT-like Hugging Face name or a local folder.")
     fusion: str = setting("attention", "How image and question meet.", choices=FUSIONS)
     image_tuning: str | None = setting(None, "What learns in the image encoder.", choices=TUNINGS)
     question_tuning: str | None = setting(

@@ -17,8 +17,8 @@ import vqa_cli
 from tests.tiny_runs import ANSWERS, QUESTIONS, TEMPERATURE, draw_photo
 from vqa_cli.config import DeviceSettings
 from vqa_cli.errors import DeviceError, ModelError
-from vqa_cli.inference.folders import NEEDED, write_checksums
 from vqa_cli.inference.loading import load_answerer
+from vqa_cli.model_folder import NEEDED, write_checksums
 
 HEAVY = {"torch", "transformers", "timm", "pandas", "pyarrow", "accelerate", "sklearn", "scipy"}
 

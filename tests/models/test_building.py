@@ -50,7 +50,9 @@ def test_the_seed_decides_the_weights() -> None:
 
 def test_the_preprocessor_fits_the_encoder() -> None:
     built = build(preset="tiny", image_size=96, resize="letterbox", max_question_tokens=9)
-    pixels = torch.from_numpy(built.preprocessor.normalize(built.preprocessor.pixels(photo())[None]))
+    pixels = torch.from_numpy(
+        built.preprocessor.normalize(built.preprocessor.pixels(photo())[None])
+    )
     assert built.model.encode_images(pixels).shape[1] == built.model.image_encoder.tokens
     assert built.preprocessor.transform.resize == "letterbox"
     assert built.preprocessor.questions(["why " * 50])[0].shape == (1, 9)

@@ -17,7 +17,7 @@ NOTHING = [2, 3, 0, 0, 0, 0]
 
 
 def drawn(images: int, seed: int) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-    """Red and blue images, of each both questions are asked: neither input alone tells yes or no."""
+    """Both questions about red and blue images: neither input alone tells yes or no."""
     generator = torch.Generator().manual_seed(seed)
     red = torch.arange(images) % 2 == 0
     pixels = torch.rand(images, 3, 32, 32, generator=generator) - 0.5

@@ -122,7 +122,7 @@ def test_frozen_stays_in_evaluation_mode() -> None:
 
 
 def test_a_folder_without_a_model_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match="config.json"):
+    with pytest.raises(ModelError, match=r"config\.json"):
         load_question_encoder(str(tmp_path))
 
 
@@ -134,5 +134,5 @@ def test_pickled_weights_are_refused(bert_folder: Path) -> None:
 
 
 def test_a_hub_name_without_network_says_how_to_go_on() -> None:
-    with pytest.raises(ModelError, match="(?s)--preset tiny.*bert-base-uncased"):
+    with pytest.raises(ModelError, match=r"(?s)--preset tiny.*bert-base-uncased"):
         load_question_encoder("bert-base-uncase", offline=True)

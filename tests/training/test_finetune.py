@@ -57,9 +57,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_shapes(tmp_path_factory.mktemp("data") / "shapes", count=24)
 
 
-def train(
-    folder: Path, out: Path, report: Silent | None = None, **model: str
-) -> FinetuneResult:
+def train(folder: Path, out: Path, report: Silent | None = None, **model: str) -> FinetuneResult:
     return finetune(
         folder,
         model=ModelSettings(preset="tiny", image_size=32, **model),
@@ -152,9 +150,7 @@ def test_data_that_changed_is_not_resumed(tmp_path: Path) -> None:
         resume(*find_unfinished(tmp_path / "run"))
 
 
-def test_a_loss_that_is_no_number_stops_and_keeps_the_weights(
-    folder: Path, tmp_path: Path
-) -> None:
+def test_a_loss_that_is_no_number_stops_and_keeps_the_weights(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="learning-rate"):
         finetune(
             folder,

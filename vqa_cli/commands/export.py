@@ -37,7 +37,7 @@ def export(
     if out is None:
         raise typer.BadParameter("say where to with --out DIR", param_hint="--out")
     from vqa_cli.export.folder import export_run
-    from vqa_cli.inference.folders import resolve_model
+    from vqa_cli.model_folder import resolve_model
 
     exported = export_run(resolve_model(run), out, data=data, force=force, report=console)
     if as_json:

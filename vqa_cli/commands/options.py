@@ -76,7 +76,10 @@ def resolve(
     values: dict[type[Settings], Settings] = {}
     problems: list[str] = []
     for cls, given in flags.items():
-        merged = {**tables.get(cls.section, {}), **{k: v for k, v in given.items() if v is not None}}
+        merged = {
+            **tables.get(cls.section, {}),
+            **{k: v for k, v in given.items() if v is not None},
+        }
         try:
             values[cls] = cls.from_mapping(merged)
         except SettingsError as error:
@@ -132,7 +135,9 @@ def _completion(choices: tuple[str, ...]) -> Callable[[str], list[str]]:
 
 
 def _common(with_config: bool) -> list[inspect.Parameter]:
-    quiet = typer.Option("--quiet", "-q", count=True, help="Say less on stderr.", show_default=False)
+    quiet = typer.Option(
+        "--quiet", "-q", count=True, help="Say less on stderr.", show_default=False
+    )
     verbose = typer.Option(
         "--verbose", "-v", count=True, help="Say more on stderr.", show_default=False
     )

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from vqa_cli.errors import DataError
-from vqa_cli.inference.folders import (
+from vqa_cli.model_folder import (
     EXPORT,
     LATEST,
     check_complete,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from vqa_cli.config import DeviceSettings
 from vqa_cli.errors import ModelError
-from vqa_cli.inference.folders import EXPORT, check_finished, read_config, resolve_model
+from vqa_cli.model_folder import EXPORT, check_finished, read_config, resolve_model
 
 if TYPE_CHECKING:
     from vqa_cli.inference.answerer import Answerer

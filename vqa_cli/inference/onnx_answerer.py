@@ -13,7 +13,7 @@ from vqa_cli.data.vocabulary import AnswerVocabulary
 from vqa_cli.device import usable_cpus
 from vqa_cli.errors import DeviceError, ModelError
 from vqa_cli.inference.answerer import Answerer, Floats, Ints
-from vqa_cli.inference.folders import (
+from vqa_cli.model_folder import (
     ANSWERER_FILE,
     IMAGE_ENCODER_FILE,
     check_checksums,

@@ -15,6 +15,7 @@ from vqa_cli.data.tokenizer import train_wordpiece
 from vqa_cli.models.image_encoder import ImageEncoder, load_image_encoder
 from vqa_cli.models.presets import (
     PRESETS,
+    TINY_PAD,
     resolve_preset,
     tiny_image_encoder,
     tiny_question_encoder,
@@ -97,7 +98,7 @@ def _question_encoder(
         return load_question_encoder(source, offline=offline)
     tokenizer = train_wordpiece(questions)
     config = tiny_question_encoder(tokenizer.get_vocab_size(), settings.max_question_tokens)
-    return QuestionEncoder.from_config(config), tokenizer, tokenizer.token_to_id("[PAD]")
+    return QuestionEncoder.from_config(config), tokenizer, TINY_PAD
 
 
 def _tuning(asked: str | None, source: str | None) -> str:

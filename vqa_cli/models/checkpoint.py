@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,10 +13,8 @@ from vqa_cli.data.preprocessor import Preprocessor
 from vqa_cli.data.vocabulary import AnswerVocabulary
 from vqa_cli.errors import ModelError
 from vqa_cli.files import replacing, sha256, write_json
+from vqa_cli.model_folder import FORMAT_VERSIONS, RUN, read_config, read_temperature
 from vqa_cli.models.vqa_model import VQAModel, VQAModelConfig
-
-FORMAT_VERSION = 1
-KIND = "vqa-run"
 
 
 @dataclass(frozen=True)
@@ -33,13 +30,15 @@ class Checkpoint:
 
 def save_config(folder: Path, model: VQAModel, details: dict[str, Any]) -> None:
     """Write config.json: the architecture, and `details` for people and for resuming."""
-    kind = {"format_version": FORMAT_VERSION, "kind": KIND}
+    kind = {"format_version": FORMAT_VERSIONS[RUN], "kind": RUN}
     write_json(folder / "config.json", {**kind, "model": model.config.to_mapping(), **details})
 
 
 def save_weights(folder: Path, model: VQAModel) -> str:
     """Write model.safetensors and return its SHA-256."""
-    state = {name: tensor.detach().contiguous().cpu() for name, tensor in model.state_dict().items()}
+    state = {
+        name: tensor.detach().contiguous().cpu() for name, tensor in model.state_dict().items()
+    }
     path = folder / "model.safetensors"
     with replacing(path) as temporary:
         save_file(state, temporary, metadata={"format": "pt"})
@@ -60,12 +59,16 @@ def load_checkpoint(folder: Path) -> Checkpoint:
     Raises ModelError where a file is missing, damaged or of a newer format.
     """
     config = read_config(folder)
+    if config["kind"] != RUN:
+        raise ModelError(f"{folder}: an exported folder, where a run folder is needed")
     model = VQAModel.from_config(_model_config(folder, config))
     weights = folder / "model.safetensors"
     try:
         model.load_state_dict(load_file(weights))
     except FileNotFoundError as error:
-        raise ModelError(f"{folder}: model.safetensors is missing; {_advice(folder)}") from error
+        raise ModelError(
+            f"{folder}: model.safetensors is missing; restore it, or train again"
+        ) from error
     except (SafetensorError, RuntimeError, OSError) as error:
         raise ModelError(
             f"{weights}: damaged, or of another model ({str(error).splitlines()[0]}); "
@@ -75,32 +78,9 @@ def load_checkpoint(folder: Path) -> Checkpoint:
         model=model.eval(),
         preprocessor=Preprocessor.load(folder),
         vocabulary=AnswerVocabulary.load(folder / "answers.json", error=ModelError),
-        temperature=_read_temperature(folder),
+        temperature=read_temperature(folder),
         config=config,
     )
-
-
-def read_config(folder: Path) -> dict[str, Any]:
-    """Read a run folder's config.json and check its kind and version.
-
-    Raises ModelError: missing, damaged, of another kind, or of a newer format.
-    """
-    path = folder / "config.json"
-    try:
-        config = json.loads(path.read_text(encoding="utf-8"))
-        kind, version = config["kind"], int(config["format_version"])
-    except FileNotFoundError as error:
-        raise ModelError(f"{folder}: no run folder: config.json is missing") from error
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ModelError(f"{path}: damaged: {error!r}") from error
-    if kind != KIND:
-        raise ModelError(f"{folder}: a {kind} folder where a run folder is needed")
-    if version > FORMAT_VERSION:
-        raise ModelError(
-            f"{path}: written by a newer vqa (format {version}, this one reads up to "
-            f"{FORMAT_VERSION}); upgrade with `pip install -U vqa-cli`"
-        )
-    return dict(config)
 
 
 def _model_config(folder: Path, config: dict[str, Any]) -> VQAModelConfig:
@@ -108,20 +88,3 @@ def _model_config(folder: Path, config: dict[str, Any]) -> VQAModelConfig:
         return VQAModelConfig.from_mapping(config["model"])
     except (KeyError, TypeError) as error:
         raise ModelError(f"{folder / 'config.json'}: damaged: {error!r}") from error
-
-
-def _read_temperature(folder: Path) -> float:
-    path = folder / "calibration.json"
-    try:
-        temperature = float(json.loads(path.read_text(encoding="utf-8"))["temperature"])
-    except FileNotFoundError as error:
-        raise ModelError(f"{folder}: calibration.json is missing; {_advice(folder)}") from error
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ModelError(f"{path}: damaged: {error!r}") from error
-    return temperature
-
-
-def _advice(folder: Path) -> str:
-    if (folder / "state").is_dir():
-        return f"the run is not finished: `vqa finetune --resume {folder}`"
-    return "restore it, or train again with `vqa finetune`"

@@ -26,6 +26,7 @@ class FusionSizes:
     image_tokens: int  # N
     image_width: int  # D_image
     question_width: int  # D_question
+    embedding_width: int  # of the question encoder's input
     width: int  # W
     layers: int
     dropout: float
@@ -83,7 +84,7 @@ class Positions(nn.Module):
 
     def __init__(self, tokens: int, width: int) -> None:
         super().__init__()
-        self.vectors = nn.Parameter(torch.randn(tokens, width) * 0.02)
+        self.vectors = nn.Parameter(torch.randn(tokens, width) * 0.1)
 
     def forward(self, tokens: Tensor) -> Tensor:
         return tokens + self.vectors
@@ -232,8 +233,8 @@ class JointFusion(Fusion):
 
     def __init__(self, sizes: FusionSizes) -> None:
         super().__init__(sizes)
-        self.project = ImageProjection(sizes, sizes.question_width)
-        self.norm = nn.LayerNorm(sizes.question_width)
+        self.project = ImageProjection(sizes, sizes.embedding_width)
+        self.norm = nn.LayerNorm(sizes.embedding_width)
         self.image = pooled_projection(sizes.question_width, sizes.width, sizes.dropout)
         self.question = pooled_projection(sizes.question_width, sizes.width, sizes.dropout)
 
@@ -245,9 +246,9 @@ class JointFusion(Fusion):
         attention_mask: Tensor,
         encode: Encode,
     ) -> Tensor:
-        image = self.norm(self.project(image_tokens)).index_select(0, image_index)  # (Q,N,D)
+        image = self.norm(self.project(image_tokens)).index_select(0, image_index)  # (Q,N,E)
         there = attention_mask.new_ones(image.shape[:2])  # (Q,N)
-        sequence = torch.cat([question_tokens, image], dim=1)  # (Q,L+N,D)
+        sequence = torch.cat([question_tokens, image], dim=1)  # (Q,L+N,E)
         encoded = encode(sequence, torch.cat([attention_mask, there], dim=1))
         length = question_tokens.shape[1]
         pooled = masked_mean(encoded[:, :length], attention_mask)

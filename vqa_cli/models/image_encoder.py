@@ -48,7 +48,7 @@ class ImageEncoder(nn.Module):
     A ViT's prefix tokens (its class token) come first, then the grid row by row.
     """
 
-    def __init__(self, backbone: nn.Module, config: ImageEncoderConfig) -> None:
+    def __init__(self, backbone: Any, config: ImageEncoderConfig) -> None:
         super().__init__()
         self.backbone = backbone
         self.config = config

@@ -33,6 +33,8 @@ PRESETS = {
 }
 
 TINY_IMAGE_SIZE = 64
+TINY_PAD = 0
+"""[PAD] comes first in the tokenizers that are trained here."""
 
 
 def tiny_image_encoder(image_size: int | None = None) -> ImageEncoderConfig:
@@ -75,7 +77,7 @@ def tiny_question_encoder(vocab_size: int, max_question_tokens: int) -> dict[str
         "max_position_embeddings": max_question_tokens,
         "hidden_dropout_prob": 0.0,
         "attention_probs_dropout_prob": 0.0,
-        "pad_token_id": 0,
+        "pad_token_id": TINY_PAD,
     }
 
 
@@ -92,7 +94,9 @@ def resolve_preset(name: str, *, offline: bool, report: Reporter = SILENT) -> st
         report.notice("preset small: its pretrained encoders are in the local cache")
         return "small"
     if not hub.is_offline(offline) and all(map(hub.answers_at_once, missing)):
-        report.notice(f"preset small: its pretrained encoders are on the hub ({', '.join(missing)})")
+        report.notice(
+            f"preset small: its pretrained encoders are on the hub ({', '.join(missing)})"
+        )
         return "small"
     report.warn(
         "preset tiny: both encoders are trained from scratch, because the pretrained ones of "

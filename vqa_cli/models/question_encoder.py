@@ -33,13 +33,13 @@ WELL_KNOWN = (
 
 
 class QuestionEncoder(nn.Module):
-    """input_ids (Q,L) -> token embeddings (Q,L,D) -> encoded tokens (Q,L,D).
+    """input_ids (Q,L) -> token embeddings (Q,L,E) -> encoded tokens (Q,L,D).
 
-    The two steps are apart because the joint fusion runs the second one over question and image
-    tokens together.
+    E and D differ in few models (ALBERT). The two steps are apart because the joint fusion runs
+    the second one over question and image tokens together.
     """
 
-    def __init__(self, model: nn.Module) -> None:
+    def __init__(self, model: Any) -> None:
         super().__init__()
         self.config: PreTrainedConfig = model.config
         # The pooler reads the first token for next-sentence prediction; nothing here uses it.
@@ -49,6 +49,8 @@ class QuestionEncoder(nn.Module):
         self.model = model
         self.frozen = False
         self.width: int = self.config.hidden_size
+        with torch.inference_mode():
+            self.embedding_width: int = self.embed(torch.tensor([[1]])).shape[-1]
         self.max_tokens = int(self.config.max_position_embeddings)
         if self.config.model_type in {"roberta", "xlm-roberta", "camembert", "mpnet"}:
             self.max_tokens -= 2  # their positions start after the padding index
@@ -61,13 +63,13 @@ class QuestionEncoder(nn.Module):
         return cls(AutoModel.from_config(built))
 
     def embed(self, input_ids: Tensor) -> Tensor:
-        """Token ids (Q,L) -> embeddings with positions (Q,L,D)."""
+        """Token ids (Q,L) -> embeddings with positions (Q,L,E), E the `embedding_width`."""
         embeddings: Tensor = self.model.embeddings(input_ids)
         project = getattr(self.model, "embeddings_project", None)
         return embeddings if project is None else project(embeddings)
 
     def encode(self, embeddings: Tensor, attention_mask: Tensor) -> Tensor:
-        """Embeddings (Q,L,D) and mask (Q,L) of ones and zeros -> encoded tokens (Q,L,D)."""
+        """Embeddings (Q,L,E) and mask (Q,L) of ones and zeros -> encoded tokens (Q,L,D)."""
         return _encode(self.model, embeddings, attention_mask)
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
@@ -121,7 +123,7 @@ def _tokenizer(folder: Path) -> Tokenizer:
     return AutoTokenizer.from_pretrained(folder, local_files_only=True).backend_tokenizer
 
 
-def _encode(model: nn.Module, embeddings: Tensor, attention_mask: Tensor) -> Tensor:
+def _encode(model: Any, embeddings: Tensor, attention_mask: Tensor) -> Tensor:
     layers = model.encoder if hasattr(model, "encoder") else model.transformer
     mask = create_bidirectional_mask(
         config=model.config, inputs_embeds=embeddings, attention_mask=attention_mask
@@ -129,7 +131,7 @@ def _encode(model: nn.Module, embeddings: Tensor, attention_mask: Tensor) -> Ten
     return layers(embeddings, attention_mask=mask).last_hidden_state
 
 
-def _check_bert_like(model: nn.Module) -> None:
+def _check_bert_like(model: Any) -> None:
     """Raise ModelError unless embedding and encoding apart gives what the model itself gives."""
     name = type(model).__name__
     has_layers = hasattr(model, "encoder") or hasattr(model, "transformer")

@@ -69,6 +69,7 @@ class VQAModel(nn.Module):
                 image_tokens=image_encoder.tokens,
                 image_width=image_encoder.width,
                 question_width=question_encoder.width,
+                embedding_width=question_encoder.embedding_width,
                 width=width,
                 layers=layers,
                 dropout=dropout,

@@ -38,6 +38,6 @@ def share_of(batch: Rows, images: Rows, rank: int, world_size: int) -> Rows:
 
 
 def step_seed(seed: int, step: int, rank: int) -> int:
-    """Return the seed of a step's dropout: 63 bits, unrelated from step to step and rank to rank."""
+    """Return the seed of a step's dropout: 63 bits, another for each step and each rank."""
     words = np.random.SeedSequence([seed, step, rank]).generate_state(1, np.uint64)
     return int(words[0] >> np.uint64(1))

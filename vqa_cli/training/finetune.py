@@ -18,6 +18,7 @@ from vqa_cli.data.prepared import PreparedDataset, open_or_prepare
 from vqa_cli.device import Device, apply_threads, choose_device
 from vqa_cli.errors import DataError
 from vqa_cli.files import write_json, write_text
+from vqa_cli.model_folder import FINISHED
 from vqa_cli.models.building import BuiltModel, build_model
 from vqa_cli.models.checkpoint import (
     Checkpoint,
@@ -28,7 +29,7 @@ from vqa_cli.models.checkpoint import (
 )
 from vqa_cli.training.model_card import model_card
 from vqa_cli.training.recipe import Trainer, optimizer_for
-from vqa_cli.training.run_folder import FINISHED, STATE, create_run, mark_latest
+from vqa_cli.training.run_folder import STATE, create_run, mark_latest
 from vqa_cli.training.state import Progress, has_state, load_state, save_state
 from vqa_cli.training.task import build_task
 
@@ -272,5 +273,3 @@ def _finish(run: Path, best: Checkpoint, temperature: float, result: FinetuneRes
     write_json(run / FINISHED, {**metrics, "temperature": temperature})
     shutil.rmtree(run / STATE)
     mark_latest(run)
-
-

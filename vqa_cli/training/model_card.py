@@ -26,7 +26,7 @@ A visual question answering model: a classifier over {model["answers"]:,} answer
 {question_encoder["num_hidden_layers"]} layers of width {question_encoder["hidden_size"]}, \
 {tuned["question_encoder"]} |
 | fusion | {model["fusion"]}, width {model["width"]} |
-| trained on | {config["data"]["questions"].get("train", 0):,} questions, {train["epochs"]} epochs, \
+| trained on | {config["data"]["questions"]["train"]:,} questions, {train["epochs"]} epochs, \
 seed {train["seed"]} |
 | val accuracy | {metrics["val_accuracy"]:.4f} (epoch {metrics["best_epoch"]}, selected on val) |
 | made with | vqa {__version__} |

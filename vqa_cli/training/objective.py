@@ -53,7 +53,9 @@ def soft_targets(
     answers: Sequence[Sequence[str]], kinds: Sequence[AnswerKind], vocabulary: AnswerVocabulary
 ) -> SoftTargets:
     """Score every answer of every question and make the scores of a question sum to 1."""
-    starts, classes, shares = [0], [], []
+    starts: list[int] = [0]
+    classes: list[int] = []
+    shares: list[float] = []
     for given, kind in zip(answers, kinds, strict=True):
         scores: dict[int, float] = {}
         for answer, score in target_scores(given, kind).items():

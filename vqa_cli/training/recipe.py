@@ -69,7 +69,7 @@ def optimizer_for(model: VQAModel, settings: TrainSettings) -> torch.optim.AdamW
 
 
 def rate_factor(step: int, steps: int, warmup: float) -> float:
-    """Return the share of the peak rate at `step` of `steps`: linear warm-up, then half a cosine."""
+    """Return the share of the peak rate at a step: linear warm-up, then half a cosine."""
     rising = max(1, round(warmup * steps))
     if step < rising:
         return (step + 1) / rising
@@ -117,7 +117,9 @@ class Trainer:
         epoch, first = divmod(self.progress.step, self.steps_per_epoch)
         batches = self._batches(epoch)[first:]
         shares = [self._share(batch) for batch in batches]
-        loads = [rows if len(rows) else batch[:1] for batch, rows in zip(batches, shares, strict=True)]
+        loads = [
+            rows if len(rows) else batch[:1] for batch, rows in zip(batches, shares, strict=True)
+        ]
         loaded = prefetched(self.task.train.inputs, loads)
         self.wrapped.train()
         for batch, rows, load, inputs in zip(batches, shares, loads, loaded, strict=True):
@@ -170,9 +172,7 @@ class Trainer:
         # The processes' gradients are averaged; so every question of the batch weighs the same,
         # whichever process computes it.
         self.accelerator.backward(loss * world / len(batch))
-        self.accelerator.clip_grad_norm_(
-            self.wrapped.parameters(), self.settings.max_gradient_norm
-        )
+        self.accelerator.clip_grad_norm_(self.wrapped.parameters(), self.settings.max_gradient_norm)
         factor = rate_factor(self.progress.step, self.steps, self.settings.warmup)
         for group in self.optimizer.param_groups:
             group["lr"] = group["peak"] * factor

@@ -9,13 +9,10 @@ from typing import Any
 
 from vqa_cli.errors import ModelError
 from vqa_cli.files import write_text
-from vqa_cli.models.checkpoint import read_config
+from vqa_cli.model_folder import LATEST, RUN, is_finished, read_config
 
-RUNS = Path("runs")
-LATEST = "latest"
+RUNS = LATEST.parent
 STATE = "state"
-FINISHED = "metrics.json"
-"""The file that is written last: a run that has it is finished."""
 
 
 def create_run(dataset: str, out: Path | None = None, runs: Path = RUNS) -> Path:
@@ -45,11 +42,7 @@ def create_run(dataset: str, out: Path | None = None, runs: Path = RUNS) -> Path
 
 def mark_latest(run: Path) -> None:
     """Name `run` in the text file `latest` beside it."""
-    write_text(run.parent / LATEST, f"{run.name}\n")
-
-
-def is_finished(run: Path) -> bool:
-    return (run / FINISHED).is_file()
+    write_text(run.parent / LATEST.name, f"{run.name}\n")
 
 
 def find_unfinished(chosen: Path | None, runs: Path = RUNS) -> tuple[Path, dict[str, Any]]:
@@ -59,6 +52,8 @@ def find_unfinished(chosen: Path | None, runs: Path = RUNS) -> tuple[Path, dict[
     """
     if chosen is not None:
         config = read_config(chosen)
+        if config["kind"] != RUN:
+            raise ModelError(f"{chosen}: an exported folder; only a run can be resumed")
         if is_finished(chosen):
             raise ModelError(f"{chosen}: this run is finished; there is nothing to resume")
         return chosen, config

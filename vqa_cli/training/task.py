@@ -17,13 +17,13 @@ from vqa_cli.device import Device
 from vqa_cli.errors import DataError
 from vqa_cli.models.checkpoint import Checkpoint
 from vqa_cli.models.extraction import (
-    Processes,
     extract_images,
     extract_questions,
     open_image_store,
     open_question_store,
     question_key,
 )
+from vqa_cli.models.extraction_loop import Processes
 from vqa_cli.training.batches import Rows
 from vqa_cli.training.objective import SoftTargets, soft_targets
 from vqa_cli.training.recipe import Task

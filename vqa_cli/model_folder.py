@@ -35,6 +35,9 @@ NEEDED = (
 )
 """What an exported folder must hold to answer."""
 
+FINISHED = "metrics.json"
+"""The file that training writes last: a run that has it is finished."""
+
 LATEST = Path("runs") / "latest"
 TRAIN_ONE = "train one with `vqa finetune DATA`, or name one with -m MODEL or VQA_MODEL"
 
@@ -139,15 +142,15 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def is_finished(run: Path) -> bool:
-    """Whether the run has come to its end: metrics.json is what it writes last."""
-    return (run / "metrics.json").is_file()
+    """Whether the run has come to its end."""
+    return (run / FINISHED).is_file()
 
 
 def check_finished(folder: Path) -> None:
     """Raise ModelError where the run in `folder` has not come to its end."""
     if not is_finished(folder):
         raise ModelError(
-            f"{folder}: this run is not finished (it has no metrics.json); go on with"
+            f"{folder}: this run is not finished (it has no {FINISHED}); go on with"
             f" `vqa finetune --resume {folder}`"
         )
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from vqa_cli.errors import ModelError
-from vqa_cli.inference.folders import (
+from vqa_cli.model_folder import (
     check_checksums,
     check_complete,
     check_finished,
