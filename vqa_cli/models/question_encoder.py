@@ -17,6 +17,7 @@ from vqa_cli.models.libraries import explained_imports
 with explained_imports():
     from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedConfig
     from transformers.masking_utils import create_bidirectional_mask
+    from transformers.utils.logging import disable_progress_bar
 
 WELL_KNOWN = (
     "bert-base-uncased",
@@ -102,6 +103,7 @@ def load_question_encoder(
             near = get_close_matches(source, WELL_KNOWN, n=2, cutoff=0.5)
             hint = f" (well-known names near it: {', '.join(near)})" if near else ""
             raise ModelError(f"{error.message}{hint}") from error
+    disable_progress_bar()  # loading takes a moment, and stderr is ours
     try:
         config = AutoConfig.from_pretrained(folder, local_files_only=True)
         model = AutoModel.from_pretrained(
