@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import load_file
 
-from vqa_cli.data import feature_store as module
+from vqa_cli.data import writer_lock as module
 from vqa_cli.data.feature_cache import clear_store, features_folder, list_stores, user_cache
 from vqa_cli.data.feature_store import FeatureStore, size
 from vqa_cli.errors import DataError

@@ -226,6 +226,20 @@ def test_a_lost_shard_is_made_again_with_the_same_bytes(
         assert shard_bytes(store) == before
 
 
+def test_a_damaged_shard_is_told_and_made_again(
+    tmp_path: Path, preprocessor: Preprocessor, reporter: Recorder
+) -> None:
+    files = draw(tmp_path / "images", 6)
+    store, _ = run_images(tmp_path, preprocessor, files)
+    before = shard_bytes(store)
+    path = store.folder / min(before)
+    path.write_bytes(path.read_bytes()[:-1])
+    store, result = run_images(tmp_path, preprocessor, files, report=reporter)
+    assert result.missing == result.computed > 0
+    assert reporter.warnings == [f"1 damaged file(s) in {store.folder} are made anew"]
+    assert shard_bytes(store) == before
+
+
 SLOW = """
 import sys, time
 from pathlib import Path
@@ -457,14 +471,13 @@ class Recorder:
 
     def __init__(self) -> None:
         self.notices: list[str] = []
+        self.warnings: list[str] = []
         self.stages: list[tuple[str, int, int]] = []
 
     def notice(self, text: str) -> None:
         self.notices.append(text)
 
     def detail(self, text: str) -> None: ...
-
-    def warn(self, text: str) -> None: ...
 
     def progress(self, stage: str, done: int, total: int, note: str = "") -> None:
         self.stages.append((stage, done, total))

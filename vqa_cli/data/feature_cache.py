@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from vqa_cli.data.feature_shards import SUFFIX
-from vqa_cli.data.feature_store import KEY_FILE, KIND, LOCK_FILE, FeatureStore
+from vqa_cli.data.feature_store import KEY_FILE, KIND, FeatureStore
+from vqa_cli.data.writer_lock import LOCK_FILE
 from vqa_cli.errors import DataError
 
 FEATURES = "features"

@@ -17,8 +17,6 @@ import hashlib
 import json
 import os
 import shutil
-import sys
-import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -36,13 +34,13 @@ from vqa_cli.data.feature_shards import (
     open_shard,
     write_shard,
 )
+from vqa_cli.data.writer_lock import locked
 from vqa_cli.errors import DataError
 from vqa_cli.files import write_json
 
 FORMAT_VERSION = 1
 KIND = "vqa-features"
 KEY_FILE = "key.json"
-LOCK_FILE = ".lock"
 SPARE_BYTES = 64 << 20
 """So much of the disk is left free."""
 
@@ -192,7 +190,7 @@ class FeatureStore:
         Waits for another writer, or with `wait=False` raises DataError. The lock goes with the
         process that holds it, however that ends.
         """
-        lock = _locked(self.folder, report, wait)
+        lock = locked(self.folder, report, wait)
         try:
             os.truncate(lock, 0)
             os.write(lock, str(os.getpid()).encode())
@@ -208,51 +206,6 @@ class FeatureStore:
         for path in (*self.folder.glob(".*.tmp"), *self.damaged):
             path.unlink(missing_ok=True)
         self.damaged = ()
-
-
-def _locked(folder: Path, report: Reporter, wait: bool) -> int:
-    """Make the folder and give its lock file, open and locked."""
-    path, told = folder / LOCK_FILE, False
-    while True:
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            lock = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
-        except OSError as error:
-            raise DataError(f"{folder}: cannot be written: {error}") from error
-        # Whoever clears a store removes the lock file too; a lock on a removed file is none.
-        if (free := _try_lock(lock)) and _is_at(lock, path):
-            return lock
-        holder = os.read(lock, 32).decode(errors="replace") or "unknown"
-        os.close(lock)
-        if free:
-            continue
-        if not wait:
-            raise DataError(
-                f"{folder}: is being written by process {holder}; try again when it is done"
-            )
-        if not told:
-            report.notice(f"waiting for process {holder}, which is writing features: {folder}")
-            told = True
-        time.sleep(0.2)
-
-
-def _is_at(file: int, path: Path) -> bool:
-    try:
-        return os.path.samestat(os.fstat(file), path.stat())
-    except FileNotFoundError:
-        return False
-
-
-def _try_lock(lock: int) -> bool:
-    if sys.platform == "win32":
-        return True  # no flock there; as shards are written at once, two writers only waste time
-    import fcntl
-
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 def size(count: int) -> str:

@@ -73,6 +73,8 @@ def run(
 ) -> Extraction:
     """Encode the items that the store lacks, together with the other processes."""
     started = time.perf_counter()
+    if store.damaged:
+        report.warn(f"{len(store.damaged)} damaged file(s) in {store.folder} are made anew")
     with ExitStack() as stack:
         # Rank 0 holds the lock for all. Between the first two meetings nobody writes, so that
         # every process finds the same items missing and makes the same plan.
