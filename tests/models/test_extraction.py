@@ -479,6 +479,9 @@ class Recorder:
 
     def detail(self, text: str) -> None: ...
 
+    def warn(self, text: str) -> None:
+        self.warnings.append(text)
+
     def progress(self, stage: str, done: int, total: int, note: str = "") -> None:
         self.stages.append((stage, done, total))
 
