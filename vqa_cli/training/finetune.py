@@ -139,11 +139,11 @@ def resume(
 def _start(device: DeviceSettings, report: Reporter) -> tuple[Device, Accelerator, Reporter]:
     """Choose the device and join the other processes, of which only rank 0 speaks."""
     chosen = choose_device(device)
-    apply_threads(chosen)
     accelerator = Accelerator(
         cpu=chosen.type == "cpu",
         mixed_precision="bf16" if chosen.precision == "bfloat16" else "no",
     )
+    apply_threads(chosen)  # last, since accelerate sets torch's threads as well
     if not accelerator.is_main_process:
         return chosen, accelerator, SILENT
     report.notice(chosen.describe())
@@ -232,6 +232,8 @@ def _train(
     progress = Progress()
     if has_state(run):
         progress = load_state(run, model, optimizer)
+        if not accelerator.is_main_process:  # the sums are rank 0's, and are added up later
+            progress.epoch_loss, progress.epoch_questions = 0.0, 0
         report.notice(f"resuming {run} at step {progress.step}")
     elif accelerator.is_main_process:
         save_state(run, model, optimizer, progress)

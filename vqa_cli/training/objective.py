@@ -33,12 +33,14 @@ class SoftTargets:
 
     def dense(self, rows: NDArray[np.int64], answers: int) -> Tensor:
         """Return the targets of `rows` as float32 (len(rows), A)."""
-        targets = torch.zeros(len(rows), answers)
-        for position, row in enumerate(rows):
-            entries = slice(self.starts[row], self.starts[row + 1])
-            classes = torch.from_numpy(self.classes[entries])
-            targets[position, classes] = torch.from_numpy(self.shares[entries])
-        return targets
+        counts = np.diff(self.starts)[rows]
+        first = np.repeat(self.starts[rows] - np.cumsum(counts) + counts, counts)
+        entries = first + np.arange(counts.sum())
+        targets = np.zeros((len(rows), answers), dtype=np.float32)
+        targets[np.repeat(np.arange(len(rows)), counts), self.classes[entries]] = self.shares[
+            entries
+        ]
+        return torch.from_numpy(targets)
 
     def best(self) -> NDArray[np.int64]:
         """(Q,) the class with the largest share, -1 where there is none."""

@@ -64,7 +64,8 @@ def optimizer_for(model: VQAModel, settings: TrainSettings) -> torch.optim.AdamW
                 "weight_decay": settings.weight_decay if decayed else 0.0,
             }
             for (in_encoder, decayed), parameters in groups.items()
-        ]
+        ],
+        fused=True,  # one pass over each parameter instead of ten
     )
 
 
@@ -166,9 +167,8 @@ class Trainer:
             step_seed(self.settings.seed, self.progress.step, self.accelerator.process_index)
         )
         targets = self.task.targets.dense(rows, self.model.config.answers).to(device)
-        targets *= not idle
         logits: Tensor = self.wrapped(**{name: t.to(device) for name, t in inputs.items()})
-        loss = cross_entropy_sum(logits, targets, self.settings.label_smoothing)
+        loss = cross_entropy_sum(logits, targets, self.settings.label_smoothing) * (not idle)
         # The processes' gradients are averaged; so every question of the batch weighs the same,
         # whichever process computes it.
         self.accelerator.backward(loss * world / len(batch))

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 from vqa_cli.errors import ModelError
 from vqa_cli.files import write_text
-from vqa_cli.model_folder import LATEST, RUN, is_finished, read_config
+from vqa_cli.model_folder import LATEST, RUN, is_finished, read_config, resolve_model
 
 RUNS = LATEST.parent
 STATE = "state"
@@ -18,16 +20,42 @@ STATE = "state"
 def create_run(dataset: str, out: Path | None = None, runs: Path = RUNS) -> Path:
     """Make a new run folder: `out`, else runs/<date>-<dataset>-<n>.
 
-    Raises ModelError where `out` already holds something.
+    Raises ModelError where `out` already holds something, or where it cannot be made.
     """
-    if out is not None:
-        if out.exists() and (not out.is_dir() or any(out.iterdir())):
-            raise ModelError(
-                f"--out {out}: is not empty, and nothing is overwritten; name another folder, or "
-                f"go on with an unfinished run: vqa finetune --resume {out}"
-            )
+    with _told(out or runs):
+        if out is None:
+            return _make_numbered(dataset, runs)
+        check_free(out)
         out.mkdir(parents=True, exist_ok=True)
         return out
+
+
+def check_free(out: Path) -> None:
+    """Raise ModelError where `out` is a file, or a folder that already holds something."""
+    with _told(out):
+        if out.is_file():
+            raise ModelError(f"--out {out}: is a file, and nothing is overwritten; name a folder")
+        if out.is_dir() and any(out.iterdir()):
+            unfinished = (out / STATE).is_dir() and not is_finished(out)
+            hint = f", or go on with that run: vqa finetune --resume {out}" if unfinished else ""
+            raise ModelError(
+                f"--out {out}: is not empty, and nothing is overwritten; name a new folder{hint}"
+            )
+
+
+@contextmanager
+def _told(place: Path) -> Iterator[None]:
+    """Turn what the system refuses into a ModelError."""
+    try:
+        yield
+    except OSError as error:
+        raise ModelError(
+            f"no run can be written to {place}: {error.strerror or error}; name another place "
+            "with --out DIR"
+        ) from error
+
+
+def _make_numbered(dataset: str, runs: Path) -> Path:
     name = re.sub(r"[^\w.-]+", "-", dataset).strip("-.") or "data"
     number = 1
     while True:
@@ -51,6 +79,7 @@ def find_unfinished(chosen: Path | None, runs: Path = RUNS) -> tuple[Path, dict[
     Raises ModelError where there is none, or where `chosen` is finished or no run folder.
     """
     if chosen is not None:
+        chosen = resolve_model(chosen)
         config = read_config(chosen)
         if config["kind"] != RUN:
             raise ModelError(f"{chosen}: an exported folder; only a run can be resumed")

@@ -112,6 +112,4 @@ def _restore_moments(optimizer: torch.optim.Optimizer, moments: dict[str, torch.
     for key, value in moments.items():
         index, name = key.split(".", 1)
         parameter = parameters[int(index)]
-        # AdamW counts its steps in a tensor on the CPU, wherever the parameter lies.
-        device = value.device if name == "step" else parameter.device
-        optimizer.state[parameter][name] = value.to(device)
+        optimizer.state[parameter][name] = value.to(parameter.device)
