@@ -29,7 +29,7 @@ COLORS = {
     "yellow": (245, 215, 30),
     "black": (15, 15, 15),
 }
-SHAPES = (0.5, 0.3, 0.2)  # shares of the images with one, two and three
+SHAPES = (0.4, 0.35, 0.25)  # shares of the images with one, two and three
 SHARES = {"train": 0.77, "val": 0.09, "test": 0.14}
 COLUMNS = ("image", "question", "answer", "question_type", "question_id")
 
@@ -153,15 +153,15 @@ def count_questions(scene: Scene, rng: Rng) -> Asked:
 
 
 def position_questions(scene: Scene, rng: Rng) -> Asked:
-    """Ask where a shape is, and what is alone on a side."""
+    """Ask where each shape is, by a name that is its own, and what is alone on a side."""
     kinds = Counter(shape.kind for shape in scene)
     colors = Counter(shape.color for shape in scene)
-    shape = scene[int(rng.integers(len(scene)))]
-    names = [shape.kind] if kinds[shape.kind] == 1 else []
-    names += [f"{shape.color} shape"] if colors[shape.color] == 1 else []
-    if names:
-        phrases = ("where is the {}?", "in which corner is the {}?", "where do you see the {}?")
-        yield pick(rng, phrases).format(pick(rng, names)), CELLS[shape.cell]
+    for shape in scene:
+        names = [shape.kind] if kinds[shape.kind] == 1 else []
+        names += [f"{shape.color} shape"] if colors[shape.color] == 1 else []
+        if names:
+            phrases = ("where is the {}?", "in which corner is the {}?", "where do you see the {}?")
+            yield pick(rng, phrases).format(pick(rng, names)), CELLS[shape.cell]
     sides = {"on the left": (0, 0), "on the right": (0, 1), "at the top": (1, 0)}
     sides["at the bottom"] = (1, 1)
     alone = {
@@ -199,7 +199,7 @@ QUESTIONS: dict[str, tuple[Callable[[Scene, Rng], Asked], int]] = {
     "color": (color_questions, 2),
     "shape": (shape_questions, 1),
     "count": (count_questions, 1),
-    "position": (position_questions, 2),
+    "position": (position_questions, 3),
     "yes/no": (yes_no_questions, 2),
 }
 """Question type -> how to ask, and at most how often for an image."""
