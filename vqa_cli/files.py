@@ -18,7 +18,11 @@ def replacing(path: Path) -> Iterator[Path]:
     """Give a temporary path beside `path` that becomes `path` when the block ends well."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
+        temporary.touch()
+        mode = temporary.stat().st_mode
         yield temporary
+        # safetensors makes files that nobody else may read, whatever the user's umask says.
+        temporary.chmod(mode)
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
