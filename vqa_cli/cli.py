@@ -27,7 +27,8 @@ class Commands(TyperGroup):
         """Run the command that `ctx` holds."""
         try:
             result = super().invoke(ctx)
-            sys.stdout.flush()
+            if sys.stdout is not None:  # it is None where the caller closed it
+                sys.stdout.flush()
         except VQAError as error:
             print(f"error: {error}", file=sys.stderr)
             raise typer.Exit(error.exit_code) from error
@@ -35,9 +36,7 @@ class Commands(TyperGroup):
             print("interrupted", file=sys.stderr)
             raise typer.Exit(130) from error
         except BrokenPipeError as error:
-            # The reader went away, as `head` does. Python would complain once more when it
-            # flushes stdout at exit, so stdout is pointed somewhere harmless first.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            _discard_stdout()
             raise typer.Exit(0) from error
         return result
 
@@ -63,6 +62,25 @@ def options(
     """Train, check, ask and ship your own visual question answering model."""
 
 
+def _discard_stdout() -> None:
+    """Point stdout somewhere harmless: its reader went away, as `head` does.
+
+    Python would complain once more when it flushes stdout at exit.
+    """
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def main() -> None:
     """Run the command line."""
-    app(prog_name="vqa")
+    try:
+        app(prog_name="vqa")
+    except SystemExit as end:
+        # What is printed before a command runs (--help, --version) does not pass `Commands.invoke`,
+        # and typer and rich take a closed pipe for a failure.
+        code = 0 if isinstance(end.__context__, BrokenPipeError) else end.code
+        try:
+            if sys.stdout is not None:
+                sys.stdout.flush()
+        except BrokenPipeError:
+            _discard_stdout()
+        raise SystemExit(code) from None
