@@ -14,7 +14,7 @@ of them from TOML, one table a concern:
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import Field, asdict, dataclass, field, fields
 from difflib import get_close_matches
 from pathlib import Path
@@ -59,7 +59,7 @@ class Settings:
 
     def __post_init__(self) -> None:
         if problems := list(self.problems()):
-            raise SettingsError(f"{len(problems)} setting(s) cannot be used:", problems)
+            raise unusable(problems)
 
     def problems(self) -> Iterable[str]:
         """Yield one line for each field whose value is impossible."""
@@ -76,14 +76,23 @@ class Settings:
     def from_mapping(cls, values: Mapping[str, Any]) -> Self:
         """Build from plain values; an unknown name is an error that suggests the nearest."""
         if unknown := [name for name in values if name not in cls.names()]:
-            raise SettingsError(
-                f"unknown setting(s) in [{cls.section}]:",
-                [f"{name}{_nearest(name, cls.names())}" for name in unknown],
+            raise unusable(
+                [
+                    f"[{cls.section}] has no setting {name}{_nearest(name, cls.names())}"
+                    for name in unknown
+                ]
             )
         return cls(**values)
 
     def to_mapping(self) -> dict[str, Any]:
         return asdict(cast(Any, self))
+
+
+def unusable(problems: Sequence[str]) -> SettingsError:
+    """One problem is told in one line, several in a list."""
+    if len(problems) == 1:
+        return SettingsError(problems[0])
+    return SettingsError(f"{len(problems)} settings cannot be used:", problems)
 
 
 def _nearest(name: str, known: Iterable[str]) -> str:
@@ -218,8 +227,12 @@ def read_config_file(path: Path, known: Iterable[type[Settings]]) -> dict[str, d
     """
     try:
         text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"--config {path}: cannot be read: {error}") from error
+    except OSError as error:
+        raise SettingsError(
+            f"--config {path}: cannot be read: {error.strerror or error}"
+        ) from error
+    except UnicodeDecodeError as error:
+        raise SettingsError(f"--config {path}: is no text in UTF-8: {error}") from error
     try:
         tables = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -233,5 +246,5 @@ def read_config_file(path: Path, known: Iterable[type[Settings]]) -> dict[str, d
         if name not in sections or not isinstance(table, dict)
     ]
     if problems:
-        raise SettingsError(f"--config {path}:", problems)
+        raise unusable([f"--config {path}: {problem}" for problem in problems])
     return tables

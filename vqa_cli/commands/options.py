@@ -16,7 +16,7 @@ from typing import Annotated, Any, TypeVar, cast
 
 import typer
 
-from vqa_cli.config import Settings, flag_of, read_config_file
+from vqa_cli.config import Settings, flag_of, read_config_file, unusable
 from vqa_cli.console import Console
 from vqa_cli.errors import SettingsError
 
@@ -85,7 +85,7 @@ def resolve(
         except SettingsError as error:
             problems += error.problems or (error.message,)
     if problems:
-        raise SettingsError(f"{len(problems)} setting(s) cannot be used:", problems)
+        raise unusable(problems)
     given_flags = tuple(
         flag_of(spec)
         for cls, given in flags.items()
