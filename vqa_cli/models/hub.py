@@ -48,7 +48,11 @@ def fetch(repository: str, flag: str, *, offline: bool) -> Path:
     Raises ModelError: unknown repository, no network, no safetensors weights.
     """
     from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import LocalEntryNotFoundError, RepositoryNotFoundError
+    from huggingface_hub.errors import (
+        HFValidationError,
+        LocalEntryNotFoundError,
+        RepositoryNotFoundError,
+    )
 
     forbidden = is_offline(offline)
     try:
@@ -60,12 +64,16 @@ def fetch(repository: str, flag: str, *, offline: bool) -> Path:
             f"{flag}: the model hub has no {repository!r} that you may read; check the name, or "
             "give a local folder"
         ) from error
+    except HFValidationError as error:
+        raise ModelError(
+            f"{flag}: {repository!r} is neither a local folder nor a name on the model hub"
+        ) from error
     except (LocalEntryNotFoundError, OSError, ValueError) as error:
         reason = "the network is forbidden here" if forbidden else "the model hub does not answer"
         raise ModelError(
             f"{flag}: {repository!r} is not in the local cache and {reason}. Either fetch it where "
             f"there is a network (`hf download {repository}`) and give the folder to {flag}, or "
-            "train without any download: --preset tiny"
+            f"train without any download: --preset tiny and no {flag}"
         ) from error
     if not any(folder.glob("*.safetensors")):
         raise ModelError(

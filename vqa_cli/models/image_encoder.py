@@ -131,9 +131,9 @@ def default_repository(name: str) -> str:
 def _pretrained_config(name: str) -> dict[str, Any]:
     if not timm.is_model(name):
         near = get_close_matches(name.split(".")[0], timm.list_models(), n=3, cutoff=0.5)
-        hint = f"; the nearest are {', '.join(near)}" if near else ""
+        hint = f"the nearest are {', '.join(near)}" if near else "timm.list_models() has them all"
         raise ModelError(
-            f"--image-encoder {name!r} is neither a timm model nor a local folder{hint}"
+            f"--image-encoder {name!r} is neither a timm model nor a local folder; {hint}"
         )
     found = get_pretrained_cfg(name, allow_unregistered=True)
     return dict(found.to_dict()) if found else {}
@@ -144,10 +144,15 @@ def _from_folder(folder: Path, image_size: int | None) -> ImageEncoder:
     try:
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
         architecture = config["architecture"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except OSError as error:
+        raise ModelError(
+            f"--image-encoder {folder}: no timm model folder: config.json cannot be read: "
+            f"{error.strerror or error}"
+        ) from error
+    except (ValueError, KeyError, TypeError) as error:
         raise ModelError(
             f"--image-encoder {folder}: no timm model folder: config.json must name an "
-            f"`architecture` ({error!r})"
+            "`architecture`"
         ) from error
     pretrained = config.get("pretrained_cfg") or config
     kwargs = config.get("model_args") or {}

@@ -100,7 +100,8 @@ def load_question_encoder(
         try:
             folder = hub.fetch(source, "--question-encoder", offline=offline)
         except ModelError as error:
-            near = get_close_matches(source, WELL_KNOWN, n=2, cutoff=0.5)
+            others = [name for name in WELL_KNOWN if name != source]
+            near = get_close_matches(source, others, n=2, cutoff=0.5)
             hint = f" (well-known names near it: {', '.join(near)})" if near else ""
             raise ModelError(f"{error.message}{hint}") from error
     disable_progress_bar()  # loading takes a moment, and stderr is ours
