@@ -55,13 +55,15 @@ def finetune(
 
     from vqa_cli.training.finetune import finetune as run_finetune
     from vqa_cli.training.finetune import resume as run_resume
-    from vqa_cli.training.run_folder import find_unfinished
+    from vqa_cli.training.run_folder import check_free, find_unfinished
 
     if resume:
         run, config = find_unfinished(source)
         result = run_resume(run, config, images=images, report=console)
     else:
         assert source is not None
+        if out is not None:
+            check_free(out)  # before the data is prepared and weights are fetched
         result = run_finetune(
             source,
             model=settings[ModelSettings],

@@ -42,7 +42,10 @@ def whole_folder(target: Path) -> Iterator[Path]:
         yield temporary
         _take_place(temporary, target)
     except OSError as error:
-        raise DataError(f"{target}: cannot be written: {error}") from error
+        raise DataError(
+            f"{target}: cannot be written: {error.strerror or error}; name another place with "
+            "--out DIR"
+        ) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
