@@ -33,23 +33,24 @@ FILES = {
 }
 
 
-class StopAt(Silent):
-    """Presses Ctrl-C after so many steps."""
-
-    def __init__(self, step: int) -> None:
-        self.step = step
-
-    def progress(self, stage: str, done: int, total: int, note: str = "") -> None:
-        if stage == "training" and done == self.step:
-            os.kill(os.getpid(), signal.SIGINT)
-
-
 class Listener(Silent):
     def __init__(self) -> None:
         self.said: list[str] = []
 
     def notice(self, text: str) -> None:
         self.said.append(text)
+
+
+class StopAt(Listener):
+    """Presses Ctrl-C after so many steps."""
+
+    def __init__(self, step: int) -> None:
+        super().__init__()
+        self.step = step
+
+    def progress(self, stage: str, done: int, total: int, note: str = "") -> None:
+        if stage == "training" and done == self.step:
+            os.kill(os.getpid(), signal.SIGINT)
 
 
 @pytest.fixture(scope="module")
@@ -101,9 +102,10 @@ def test_the_same_seed_gives_the_same_weights(run: Path, folder: Path, tmp_path:
 def test_a_stopped_run_resumes_to_the_same_weights(
     run: Path, folder: Path, tmp_path: Path, step: int
 ) -> None:
-    stopped = tmp_path / "stopped"
+    stopped, user = tmp_path / "stopped", StopAt(step)
     with pytest.raises(KeyboardInterrupt):
-        train(folder, stopped, StopAt(step))
+        train(folder, stopped, user)
+    assert user.said[-1].endswith(f"vqa finetune --resume {stopped}")
     assert not (stopped / "metrics.json").exists()
     found, config = find_unfinished(None, tmp_path)
     assert found == stopped

@@ -140,6 +140,10 @@ class Trainer:
             if stopping or epoch_ends or time.monotonic() - self._saved > SAVE_SECONDS:
                 self._save()
             if stopping:
+                self.report.notice(
+                    f"stopped at step {self.progress.step:,} of {self.steps:,}; go on with: "
+                    f"vqa finetune --resume {self.run}"
+                )
                 raise KeyboardInterrupt
 
     def _batches(self, epoch: int) -> list[Rows]:
