@@ -27,11 +27,16 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from benchmarks import data
 
 FROZEN_PAIR = (
-    "--preset=small",
     "--image-tuning=frozen",
     "--question-tuning=frozen",
-    "--fusion=attention",
+    "--fusion=concat",
+    "--width=1024",
+    "--dropout=0.3",
+    "--label-smoothing=0.1",
+    "--epochs=10",
 )
+"""Chosen by cross-validation within train, by image, over dropout 0.1 to 0.5, label smoothing 0
+and 0.1, width 512 and 1024, peak rate 0.0003 to 0.002 and 8 to 17 epochs."""
 
 
 @dataclass(frozen=True)
