@@ -35,7 +35,7 @@ from vqa_cli.training.task import build_task
 
 SCRATCH_RATE = 1e-3
 PRETRAINED_RATE = 3e-5
-SCRATCH_QUESTIONS = 450_000
+SCRATCH_QUESTIONS = 300_000
 FROZEN_QUESTIONS = 150_000
 """So many questions are seen in all by default; on the shapes and on easy-VQA val stops rising
 before that."""
@@ -155,7 +155,8 @@ def _train_questions(data: PreparedDataset) -> list[str]:
     if missing:
         raise DataError(
             f"{data.folder}: fine-tuning needs the splits train and val, and there is no "
-            f"{' and no '.join(sorted(missing))}; it has {', '.join(data.splits)}"
+            f"{' and no '.join(sorted(missing))}; it has {', '.join(data.splits)}. Give more "
+            "images, or files of these splits, and prepare it again"
         )
     return list(data.rows("train")["question"])
 
