@@ -89,6 +89,39 @@ def test_a_failure_is_one_line_on_stderr_and_exits_with_1() -> None:
     assert ended.stderr == "error: gone: no such file or folder\n"
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("prepare", "shapes", "--out"),
+        ("finetune", "shapes", "--images"),
+        ("finetune", "shapes", *TINY, "--out"),
+        ("finetune", "--resume"),
+        ("evaluate", "shapes", "--save-predictions"),
+        ("evaluate", "shapes", "--predictions"),
+        ("ask", "shapes/images/000.png", "where?", "-m"),
+        ("export",),
+        ("info",),
+        ("cache",),
+    ],
+    ids=lambda command: "-".join(part.strip("-") for part in command if "/" not in part)[:40],
+)
+def test_what_the_system_refuses_is_a_failure_too(
+    command: tuple[str, ...], shapes_folder: Path
+) -> None:
+    name = "x" * 300 + ".csv"  # longer than file systems take
+    result = vqa(*command, name, *(("--out", "out") if command == ("export",) else ()))
+    assert (result.exit_code, result.stdout) == (1, "")
+    failure = result.stderr.splitlines()[-1]
+    assert failure.startswith("error: ")
+    assert name in failure
+    assert "ile name too long" in failure or "no such file" in failure
+
+
+def test_a_bug_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vqa_cli.data.prepare.prepare", lambda *_: 1 / 0)
+    assert isinstance(vqa("prepare", "shapes").exception, ZeroDivisionError)
+
+
 def test_wrong_usage_exits_with_2() -> None:
     ended = shell("finetune", "gone", "--epocs", "3")
     assert (ended.returncode, ended.stdout) == (2, "")

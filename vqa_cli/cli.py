@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from typing import Annotated, Any
@@ -18,6 +19,12 @@ from vqa_cli.commands.finetune import finetune
 from vqa_cli.commands.info import info
 from vqa_cli.commands.prepare import prepare
 from vqa_cli.errors import VQAError
+
+REFUSALS = {
+    *(errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EIO),
+    *(errno.ENAMETOOLONG, errno.ELOOP, errno.ENOTDIR, errno.EMFILE, errno.ENFILE),
+}
+"""What a system refuses in the course of things; no bug of ours, so no traceback."""
 
 
 class Commands(TyperGroup):
@@ -38,6 +45,12 @@ class Commands(TyperGroup):
         except BrokenPipeError as error:
             _discard_stdout()
             raise typer.Exit(0) from error
+        except OSError as error:
+            if error.errno not in REFUSALS:
+                raise
+            place = f"{error.filename}: " if error.filename else ""
+            print(f"error: {place}{error.strerror}", file=sys.stderr)
+            raise typer.Exit(1) from error
         return result
 
 

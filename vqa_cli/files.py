@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 CHUNK = 1 << 20
+RESTORE = "restore the file, or make its folder again"
+"""What to do about a file that is missing or damaged, of a dataset, a run or an export."""
 
 
 @contextmanager

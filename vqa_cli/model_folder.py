@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from vqa_cli.errors import ModelError
-from vqa_cli.files import sha256, write_text
+from vqa_cli.files import RESTORE, sha256, write_text
 
 RUN = "vqa-run"
 EXPORT = "vqa-export"
@@ -133,11 +133,11 @@ def read_json(path: Path) -> dict[str, Any]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise ModelError(f"{path}: cannot be read: {error.strerror or error}") from error
+        raise ModelError(f"{path}: cannot be read: {error.strerror or error}; {RESTORE}") from error
     except ValueError as error:
-        raise ModelError(f"{path}: damaged, no valid JSON: {error}") from error
+        raise ModelError(f"{path}: damaged, no valid JSON: {error}; {RESTORE}") from error
     if not isinstance(content, dict):
-        raise ModelError(f"{path}: damaged: a JSON object was expected")
+        raise ModelError(f"{path}: damaged: a JSON object was expected; {RESTORE}")
     return content
 
 

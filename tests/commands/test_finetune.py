@@ -318,6 +318,6 @@ def test_a_run_whose_files_are_damaged_or_newer_is_not_resumed(
     (run / "model.safetensors").write_bytes(whole[: len(whole) // 2])
     fails(finetune("--resume", run), str(run / "model.safetensors"), "damaged")
     (run / "model.safetensors").unlink()
-    fails(finetune("--resume", run), f"{run}: model.safetensors is missing")
+    fails(finetune("--resume", run), f"{run / 'model.safetensors'}: is missing", "restore")
     (run / "config.json").write_text(json.dumps({**config(run), "format_version": 99}))
     fails(finetune("--resume", run), "written by a newer vqa", "upgrade")

@@ -20,6 +20,7 @@ from tokenizers import Tokenizer
 
 from vqa_cli.data.images import MAX_PIXELS, ImageSource, read_image
 from vqa_cli.errors import DataError, ModelError
+from vqa_cli.files import RESTORE
 
 FORMAT_VERSION = 1
 PREPROCESS_FILE = "preprocess.json"
@@ -189,9 +190,9 @@ class Preprocessor:
             values = json.loads(path.read_text(encoding="utf-8"))
             version = values["format_version"]
         except FileNotFoundError as error:
-            raise ModelError(f"{path}: is missing; this folder cannot be used") from error
+            raise ModelError(f"{path}: is missing; {RESTORE}") from error
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise ModelError(f"{path}: is damaged ({error}); export or train again") from error
+            raise ModelError(f"{path}: is damaged ({error}); {RESTORE}") from error
         if version != FORMAT_VERSION:
             raise ModelError(
                 f"{path}: has format_version {version!r}, this program reads {FORMAT_VERSION}; "
@@ -206,20 +207,20 @@ class Preprocessor:
             max_tokens, pad = int(values["max_question_tokens"]), int(values["pad_token_id"])
             return cls(transform, tokenizer, max_tokens, pad)
         except (ModelError, KeyError, TypeError, ValueError, OverflowError) as error:
-            raise ModelError(f"{path}: is damaged ({error}); export or train again") from error
+            raise ModelError(f"{path}: is damaged ({error}); {RESTORE}") from error
 
 
 def _load_tokenizer(path: Path) -> Tokenizer:
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError as error:
-        raise ModelError(f"{path}: is missing; this folder cannot be used") from error
+        raise ModelError(f"{path}: is missing; {RESTORE}") from error
     except (OSError, UnicodeDecodeError) as error:
-        raise ModelError(f"{path}: cannot be read: {error}") from error
+        raise ModelError(f"{path}: cannot be read: {error}; {RESTORE}") from error
     try:
         return Tokenizer.from_str(text)
     except Exception as error:  # tokenizers raises bare Exception for everything
-        raise ModelError(f"{path}: is damaged ({error}); export or train again") from error
+        raise ModelError(f"{path}: is damaged ({error}); {RESTORE}") from error
 
 
 def _pad_token_id(tokenizer: Tokenizer) -> int:

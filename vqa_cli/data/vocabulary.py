@@ -13,6 +13,7 @@ from typing import Self
 from vqa_cli.data.answers import answer_key
 from vqa_cli.data.example import AnswerKind
 from vqa_cli.errors import DataError, VQAError
+from vqa_cli.files import RESTORE
 
 FORMAT_VERSION = 1
 
@@ -117,11 +118,16 @@ class AnswerVocabulary:
                 train_distinct=int(content["train_distinct"]),
             )
         except OSError as problem:
-            raise error(f"{path}: the answer vocabulary cannot be read: {problem}") from problem
+            raise error(
+                f"{path}: the answer vocabulary cannot be read: {problem.strerror or problem}; "
+                f"{RESTORE}"
+            ) from problem
         except (ValueError, KeyError, TypeError) as problem:
             raise error(
-                f"{path}: no answer vocabulary, or a damaged one ({problem!r})"
+                f"{path}: no answer vocabulary, or a damaged one ({problem}); {RESTORE}"
             ) from problem
         if len(vocabulary._index) != len(entries):
-            raise error(f"{path}: the answer vocabulary is damaged: an answer stands there twice")
+            raise error(
+                f"{path}: the answer vocabulary is damaged: an answer stands there twice; {RESTORE}"
+            )
         return vocabulary

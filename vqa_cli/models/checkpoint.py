@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 from vqa_cli.data.preprocessor import Preprocessor
 from vqa_cli.data.vocabulary import AnswerVocabulary
 from vqa_cli.errors import ModelError
-from vqa_cli.files import replacing, sha256, write_json
+from vqa_cli.files import RESTORE, replacing, sha256, write_json
 from vqa_cli.model_folder import FORMAT_VERSIONS, RUN, read_config, read_temperature
 from vqa_cli.models.vqa_model import VQAModel, VQAModelConfig
 
@@ -66,13 +66,10 @@ def load_checkpoint(folder: Path) -> Checkpoint:
     try:
         model.load_state_dict(load_file(weights))
     except FileNotFoundError as error:
-        raise ModelError(
-            f"{folder}: model.safetensors is missing; restore it, or train again"
-        ) from error
+        raise ModelError(f"{weights}: is missing; {RESTORE}") from error
     except (SafetensorError, RuntimeError, OSError) as error:
         raise ModelError(
-            f"{weights}: damaged, or of another model ({str(error).splitlines()[0]}); "
-            "restore the file, or train again with `vqa finetune`"
+            f"{weights}: damaged, or of another model ({str(error).splitlines()[0]}); {RESTORE}"
         ) from error
     return Checkpoint(
         model=model.eval(),
@@ -87,4 +84,4 @@ def _model_config(folder: Path, config: dict[str, Any]) -> VQAModelConfig:
     try:
         return VQAModelConfig.from_mapping(config["model"])
     except (KeyError, TypeError) as error:
-        raise ModelError(f"{folder / 'config.json'}: damaged: {error!r}") from error
+        raise ModelError(f"{folder / 'config.json'}: damaged: {error!r}; {RESTORE}") from error
