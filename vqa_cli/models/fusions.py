@@ -1,22 +1,41 @@
 """Four ways in which question and image meet.
 
 Shapes: B images, Q questions, N image tokens, L question tokens, D width, W the fusion's width.
-Each fusion takes image tokens (B,N,D_image), question tokens (Q,L,D_question), their mask (Q,L)
-and `image_index` (Q,), which says whose image each question is about, and gives (Q, 3W): what the
-image says, what the question says, and their product.
+Each fusion takes an `Encoded` batch and gives (Q, 3W): what the image says, what the question
+says, and their product.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 Encode = Callable[[Tensor, Tensor], Tensor]
+
+
+class Encoded(NamedTuple):
+    """A batch as the encoders give it; each image once, however many questions ask about it."""
+
+    image_tokens: Tensor  # (B,N,D_image)
+    image_index: Tensor  # (Q,) whose image each question is about
+    question_tokens: Tensor  # (Q,L,D_question)
+    attention_mask: Tensor  # (Q,L) of ones and zeros
+
+    def per_question(self, images: Tensor) -> Tensor:
+        """Repeat what was computed once an image (B,...) for each question (Q,...).
+
+        By index_select: the gradient of indexing is not deterministic on several threads.
+        """
+        return images.index_select(0, self.image_index)
+
+    def pooled_question(self) -> Tensor:
+        """The mean of each question's tokens (Q,D_question)."""
+        return masked_mean(self.question_tokens, self.attention_mask)
 
 
 @dataclass(frozen=True)
@@ -45,14 +64,7 @@ class Fusion(nn.Module):
         super().__init__()
         self.out_features = 3 * sizes.width
 
-    def forward(
-        self,
-        image_tokens: Tensor,
-        image_index: Tensor,
-        question_tokens: Tensor,
-        attention_mask: Tensor,
-        encode: Encode,
-    ) -> Tensor:
+    def forward(self, encoded: Encoded, encode: Encode) -> Tensor:
         """Fuse into (Q, 3W)."""
         raise NotImplementedError
 
@@ -105,16 +117,9 @@ class ConcatFusion(Fusion):
         self.image = pooled_projection(sizes.image_width, sizes.width, sizes.dropout)
         self.question = pooled_projection(sizes.question_width, sizes.width, sizes.dropout)
 
-    def forward(
-        self,
-        image_tokens: Tensor,
-        image_index: Tensor,
-        question_tokens: Tensor,
-        attention_mask: Tensor,
-        encode: Encode,
-    ) -> Tensor:
-        image = self.image(image_tokens.mean(1)).index_select(0, image_index)  # (Q,W)
-        question = self.question(masked_mean(question_tokens, attention_mask))  # (Q,W)
+    def forward(self, encoded: Encoded, encode: Encode) -> Tensor:
+        image = encoded.per_question(self.image(encoded.image_tokens.mean(1)))  # (Q,W)
+        question = self.question(encoded.pooled_question())  # (Q,W)
         return join(image, question)
 
 
@@ -137,20 +142,13 @@ class AttentionFusion(Fusion):
         self.score = nn.Linear(width, self.GLIMPSES, bias=False)
         self.image = pooled_projection(self.GLIMPSES * width, width, sizes.dropout)
 
-    def forward(
-        self,
-        image_tokens: Tensor,
-        image_index: Tensor,
-        question_tokens: Tensor,
-        attention_mask: Tensor,
-        encode: Encode,
-    ) -> Tensor:
-        values = self.project(image_tokens)  # (B,N,W)
-        question = self.question(masked_mean(question_tokens, attention_mask))  # (Q,W)
-        keys = self.key(values).index_select(0, image_index)  # (Q,N,W), projected once an image
+    def forward(self, encoded: Encoded, encode: Encode) -> Tensor:
+        values = self.project(encoded.image_tokens)  # (B,N,W)
+        question = self.question(encoded.pooled_question())  # (Q,W)
+        keys = encoded.per_question(self.key(values))  # (Q,N,W), projected once an image
         scores = self.score(torch.tanh(keys + self.query(question).unsqueeze(1)))  # (Q,N,G)
         weights = scores.softmax(dim=1).transpose(1, 2)  # (Q,G,N)
-        glimpses = weights @ values.index_select(0, image_index)  # (Q,G,W)
+        glimpses = weights @ encoded.per_question(values)  # (Q,G,W)
         return join(self.image(glimpses.flatten(1)), question)
 
 
@@ -206,20 +204,13 @@ class CrossFusion(Fusion):
         self.image = pooled_projection(width, width, sizes.dropout)
         self.question = pooled_projection(width, width, sizes.dropout)
 
-    def forward(
-        self,
-        image_tokens: Tensor,
-        image_index: Tensor,
-        question_tokens: Tensor,
-        attention_mask: Tensor,
-        encode: Encode,
-    ) -> Tensor:
-        image = self.project_image(image_tokens).index_select(0, image_index)  # (Q,N,W)
-        question = self.project_question(question_tokens)  # (Q,L,W)
-        mask = attention_mask.bool()[:, None, None, :]  # (Q,1,1,L)
+    def forward(self, encoded: Encoded, encode: Encode) -> Tensor:
+        image = encoded.per_question(self.project_image(encoded.image_tokens))  # (Q,N,W)
+        question = self.project_question(encoded.question_tokens)  # (Q,L,W)
+        mask = encoded.attention_mask.bool()[:, None, None, :]  # (Q,1,1,L)
         for to_question, to_image in zip(self.to_question, self.to_image, strict=True):
             question, image = to_question(question, image), to_image(image, question, mask)
-        pooled = masked_mean(question, attention_mask)
+        pooled = masked_mean(question, encoded.attention_mask)
         return join(self.image(image.mean(1)), self.question(pooled))
 
 
@@ -238,21 +229,14 @@ class JointFusion(Fusion):
         self.image = pooled_projection(sizes.question_width, sizes.width, sizes.dropout)
         self.question = pooled_projection(sizes.question_width, sizes.width, sizes.dropout)
 
-    def forward(
-        self,
-        image_tokens: Tensor,
-        image_index: Tensor,
-        question_tokens: Tensor,
-        attention_mask: Tensor,
-        encode: Encode,
-    ) -> Tensor:
-        image = self.norm(self.project(image_tokens)).index_select(0, image_index)  # (Q,N,E)
-        there = attention_mask.new_ones(image.shape[:2])  # (Q,N)
-        sequence = torch.cat([question_tokens, image], dim=1)  # (Q,L+N,E)
-        encoded = encode(sequence, torch.cat([attention_mask, there], dim=1))
-        length = question_tokens.shape[1]
-        pooled = masked_mean(encoded[:, :length], attention_mask)
-        return join(self.image(encoded[:, length:].mean(1)), self.question(pooled))
+    def forward(self, encoded: Encoded, encode: Encode) -> Tensor:
+        image = encoded.per_question(self.norm(self.project(encoded.image_tokens)))  # (Q,N,E)
+        mask = encoded.attention_mask
+        sequence = torch.cat([encoded.question_tokens, image], dim=1)  # (Q,L+N,E)
+        tokens = encode(sequence, torch.cat([mask, mask.new_ones(image.shape[:2])], dim=1))
+        length = mask.shape[1]
+        pooled = masked_mean(tokens[:, :length], mask)
+        return join(self.image(tokens[:, length:].mean(1)), self.question(pooled))
 
 
 def heads_for(width: int) -> int:

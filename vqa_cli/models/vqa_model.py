@@ -11,7 +11,7 @@ from typing import Any, Self
 import torch
 from torch import Tensor, nn
 
-from vqa_cli.models.fusions import FUSIONS, FusionSizes
+from vqa_cli.models.fusions import FUSIONS, Encoded, FusionSizes
 from vqa_cli.models.image_encoder import ImageEncoder, ImageEncoderConfig
 from vqa_cli.models.question_encoder import QuestionEncoder
 
@@ -117,10 +117,8 @@ class VQAModel(nn.Module):
         attention_mask: Tensor,
     ) -> Tensor:
         """Encoded images and questions -> logits (Q,A)."""
-        fused = self.fusion(
-            image_tokens, image_index, question_tokens, attention_mask, self.question_encoder.encode
-        )
-        return self.head(fused)
+        encoded = Encoded(image_tokens, image_index, question_tokens, attention_mask)
+        return self.head(self.fusion(encoded, self.question_encoder.encode))
 
     def answer(
         self, image_tokens: Tensor, image_index: Tensor, input_ids: Tensor, attention_mask: Tensor
