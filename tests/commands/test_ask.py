@@ -205,9 +205,14 @@ def test_a_question_in_any_script_is_answered(
     assert json.loads(result.stdout)["question"] == question
 
 
-def test_a_long_question_is_answered_and_the_cut_is_told(export_folder: Path, photo: Path) -> None:
-    result = ask(photo, "where? " * 1429, "-m", export_folder)
+@pytest.mark.parametrize("word", ["where? ", "ماذا ", "这是什么", "🐈‍⬛ ", "e\u0301 "])
+def test_a_long_question_is_answered_and_the_cut_is_told(
+    export_folder: Path, photo: Path, word: str
+) -> None:
+    question = (word * 10_000)[:10_000]
+    result = ask(photo, question, "-m", export_folder)
     assert result.exit_code == 0
+    assert result.stdout.strip() in ANSWERS
     assert f"only the first {MAX_TOKENS} tokens of this question count" in result.stderr
     assert len(result.stderr) < 200
 

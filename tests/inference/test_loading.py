@@ -195,6 +195,31 @@ def test_a_missing_file_of_a_run_is_named(copied_run: Path, name: str) -> None:
         load_answerer(copied_run)
 
 
+def damage_overwrite(path: Path) -> None:
+    path.write_bytes(b"\xff" * 20)
+
+
+@pytest.mark.parametrize("damage", [damage_cut, damage_overwrite])
+@pytest.mark.parametrize(
+    "name", ["config.json", "preprocess.json", "tokenizer.json", "answers.json", "calibration.json"]
+)
+def test_a_damaged_text_file_of_a_run_is_named(
+    copied_run: Path, name: str, damage: Callable[[Path], None]
+) -> None:
+    damage(copied_run / name)
+    with pytest.raises(ModelError, match=name.replace(".", r"\.")):
+        load_answerer(copied_run)
+
+
+@pytest.mark.parametrize("damage", [damage_cut, damage_flip])
+def test_damaged_weights_of_a_run_are_noticed(
+    copied_run: Path, damage: Callable[[Path], None]
+) -> None:
+    damage(copied_run / "model.safetensors")
+    with pytest.raises(ModelError, match=r"model\.safetensors: damaged"):
+        load_answerer(copied_run)
+
+
 def test_a_path_that_the_system_refuses_is_an_error() -> None:
     with pytest.raises(ModelError, match=r"the model cannot be read: .*too long"):
         load_answerer("m" * 300)

@@ -13,7 +13,14 @@ from vqa_cli.data.preprocessor import Preprocessor
 from vqa_cli.data.vocabulary import AnswerVocabulary
 from vqa_cli.errors import ModelError
 from vqa_cli.files import RESTORE, replacing, sha256, write_json
-from vqa_cli.model_folder import FORMAT_VERSIONS, RUN, read_config, read_temperature
+from vqa_cli.model_folder import (
+    FORMAT_VERSIONS,
+    RUN,
+    is_finished,
+    read_config,
+    read_json,
+    read_temperature,
+)
 from vqa_cli.models.vqa_model import VQAModel, VQAModelConfig
 
 
@@ -71,6 +78,7 @@ def load_checkpoint(folder: Path) -> Checkpoint:
         raise ModelError(
             f"{weights}: damaged, or of another model ({str(error).splitlines()[0]}); {RESTORE}"
         ) from error
+    _check_digest(folder, weights)
     return Checkpoint(
         model=model.eval(),
         preprocessor=Preprocessor.load(folder),
@@ -78,6 +86,19 @@ def load_checkpoint(folder: Path) -> Checkpoint:
         temperature=read_temperature(folder),
         config=config,
     )
+
+
+def _check_digest(folder: Path, weights: Path) -> None:
+    """Raise ModelError where the weights are not those that the temperature was fitted for.
+
+    A run that is still training changes its weights, and fits the temperature at its end.
+    """
+    if not is_finished(folder):
+        return
+    if read_json(folder / "calibration.json").get("weights_sha256") != sha256(weights):
+        raise ModelError(
+            f"{weights}: damaged or replaced: calibration.json is of other weights; {RESTORE}"
+        )
 
 
 def _model_config(folder: Path, config: dict[str, Any]) -> VQAModelConfig:
