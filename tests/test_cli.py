@@ -255,6 +255,10 @@ def test_a_stopped_fine_tuning_is_gone_on_with_to_the_same_end(
     assert (ended.returncode, ended.stdout) == (code, "")
     assert "Traceback" not in ended.stderr
     (run,) = (path for path in Path("runs").iterdir() if path.is_dir())
+    if number == signal.SIGINT:
+        *_, told, last = ended.stderr.splitlines()
+        assert told.endswith(f"go on with: vqa finetune --resume {run}")
+        assert last == "interrupted"
     assert not (run / "metrics.json").exists()
     assert not Path("runs/latest").exists()
     refused = vqa("ask", shapes_folder / "images" / "000.png", "is it red?", "-m", run)
