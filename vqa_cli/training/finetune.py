@@ -37,8 +37,8 @@ SCRATCH_RATE = 1e-3
 PRETRAINED_RATE = 3e-5
 SCRATCH_QUESTIONS = 300_000
 FROZEN_QUESTIONS = 150_000
-"""So many questions are seen in all by default; on the shapes and on easy-VQA val stops rising
-before that."""
+"""So many questions are seen in all by default. From scratch val stops rising before that on
+easy-VQA and on the demo's shapes, and with frozen encoders on DAQUAR."""
 
 
 @dataclass(frozen=True)
@@ -246,7 +246,7 @@ def _train(
     learning = sum(p.numel() for p in model.parameters() if p.requires_grad)
     report.notice(
         f"training {learning:,} of {sum(p.numel() for p in model.parameters()):,} parameters on "
-        f"{len(task.rows):,} questions for {settings.epochs} epochs; run folder {run}"
+        f"{len(task.rows):,} questions, epochs: {settings.epochs}; run folder {run}"
     )
     Trainer(run, model, optimizer, task, settings, progress, accelerator, report).train()
 
