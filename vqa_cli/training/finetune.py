@@ -171,7 +171,7 @@ def _resolved(train: TrainSettings, built: BuiltModel, questions: int) -> TrainS
     epochs = round((SCRATCH_QUESTIONS if learning else FROZEN_QUESTIONS) / questions)
     return replace(
         train,
-        epochs=train.epochs or min(60, max(5, epochs)),
+        epochs=train.epochs or min(30, max(5, epochs)),
         encoder_learning_rate=train.encoder_learning_rate
         or (PRETRAINED_RATE if any(learning) else SCRATCH_RATE),
     )
