@@ -11,8 +11,10 @@ mkdir -p "$folder"
 cd "$folder"
 
 run() { # say what is run, on stderr, and run it
+    local shown
+    shown=$(printf ' %q' "$@")
     echo >&2
-    echo "\$ ${*@Q}" >&2
+    printf '$%s\n' "$shown" >&2
     "$@"
 }
 
@@ -20,8 +22,8 @@ run python "$examples/shapes.py" shapes
 run vqa prepare shapes --out prepared
 run vqa finetune prepared --preset tiny --epochs 24 --json >finetune.json
 run_folder=$(python -c 'import json; print(json.load(open("finetune.json"))["run"])')
-run vqa evaluate prepared --split test -m "$run_folder" --save-predictions predictions.csv --force
-vqa evaluate prepared --split test -m "$run_folder" --quiet --json >evaluation.json
+run vqa evaluate prepared --split test -m "$run_folder" --json \
+    --save-predictions predictions.csv --force >evaluation.json
 
 image=shapes/images/test_0000.png
 questions=("how many shapes are there?" "is there a red circle?")
@@ -39,8 +41,13 @@ here, run, exported = map(Path, sys.argv[1:])
 evaluation = json.loads(Path("evaluation.json").read_text())
 trained = json.loads(Path("finetune.json").read_text())
 baseline = evaluation["baselines"]["question_only"]
+kinds = "\n".join(
+    f"  {kind:13}{values['accuracy']:.3f} on {values['questions']:,}"
+    for kind, values in evaluation["per_question_type"].items()
+)
 print(f"""
 test accuracy  {evaluation["accuracy"]:.3f} on {evaluation["questions"]:,} questions about unseen images
+{kinds}
 question only  {baseline:.3f} (the most frequent answer to the same question, no image)
 training took  {trained["seconds"]:.0f} s
 """)
