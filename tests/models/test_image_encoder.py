@@ -150,6 +150,9 @@ def test_weights_of_another_architecture_are_refused(resnet_folder: Path) -> Non
 
 
 def test_a_folder_without_a_timm_model_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"config\.json cannot be read"):
+        load_image_encoder(str(tmp_path))
+    (tmp_path / "config.json").write_text("{}")
     with pytest.raises(ModelError, match="architecture"):
         load_image_encoder(str(tmp_path))
 
