@@ -88,7 +88,7 @@ def rows(daquar: Path) -> dict[str, Row]:
             pretrained=True,
         ),
         "daquar-official": Row(
-            title="DAQUAR official split, the same",
+            title="DAQUAR official split, frozen MiniLM + EfficientNet-Lite0",
             source=view("official"),
             flags=FROZEN_PAIR,
             accuracy=0.26,
