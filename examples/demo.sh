@@ -20,7 +20,7 @@ run() { # say what is run, on stderr, and run it
 
 run python "$examples/shapes.py" shapes
 run vqa prepare shapes --out prepared
-run vqa finetune prepared --preset tiny --epochs 24 --json >finetune.json
+run vqa finetune prepared --preset tiny --json >finetune.json
 run_folder=$(python -c 'import json; print(json.load(open("finetune.json"))["run"])')
 run vqa evaluate prepared --split test -m "$run_folder" --json \
     --save-predictions predictions.csv --force >evaluation.json
