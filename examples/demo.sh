@@ -11,10 +11,12 @@ mkdir -p "$folder"
 cd "$folder"
 
 run() { # say what is run, on stderr, and run it
-    local shown
-    shown=$(printf ' %q' "$@")
-    echo >&2
-    printf '$%s\n' "$shown" >&2
+    local shown='' word
+    for word in "$@"; do
+        [[ $word == *[^A-Za-z0-9_./=-]* ]] && word="\"$word\""
+        shown+=" $word"
+    done
+    printf '\n$%s\n' "$shown" >&2
     "$@"
 }
 
@@ -25,8 +27,8 @@ run_folder=$(python -c 'import json; print(json.load(open("finetune.json"))["run
 run vqa evaluate prepared --split test -m "$run_folder" --json \
     --save-predictions predictions.csv --force >evaluation.json
 
-image=shapes/images/test_0000.png
-questions=("how many shapes are there?" "is there a red circle?")
+image=shapes/images/test_0005.png
+questions=("how many shapes are there?" "where is the blue shape?")
 run vqa ask "$image" "${questions[@]}" -m "$run_folder"
 exported=exported/$(basename "$run_folder")
 run vqa export "$run_folder" --out "$exported"
