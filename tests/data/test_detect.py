@@ -2,21 +2,22 @@ from pathlib import Path
 
 import pytest
 
-from tests.data.layouts import LAYOUTS, daquar, daquar_csv, write_text
+from tests.data.formats.fixtures import FIXTURES
+from tests.data.layouts import daquar, daquar_csv, write_text
 from vqa_cli.data.detect import choose_layout, claims, layouts
 from vqa_cli.data.source import Source
 from vqa_cli.errors import DataError, SettingsError
 
 
-@pytest.mark.parametrize("case", LAYOUTS)
+@pytest.mark.parametrize("case", FIXTURES)
 def test_exactly_one_layout_claims_each_dataset(case: str, tmp_path: Path) -> None:
-    name, write = LAYOUTS[case]
+    name, write = FIXTURES[case]
     write(tmp_path)
     assert claims(Source(tmp_path)) == [name]
 
 
 def test_every_layout_has_a_dataset_that_is_offered_to_all() -> None:
-    assert set(layouts()) == {name for name, _ in LAYOUTS.values()}
+    assert set(layouts()) == {name for name, _ in FIXTURES.values()}
 
 
 def test_two_layouts_in_one_folder_are_an_ambiguity(tmp_path: Path) -> None:

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from tests.data.layouts import LAYOUTS, write_text
+from tests.data.formats.fixtures import FIXTURES
+from tests.data.layouts import write_text
 from tests.drawing import save_image, write_csv, write_shapes
 from vqa_cli.config import PrepareSettings
 from vqa_cli.data import prepare as module
@@ -20,9 +21,9 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
-@pytest.mark.parametrize("case", LAYOUTS)
+@pytest.mark.parametrize("case", FIXTURES)
 def test_every_layout_can_be_prepared(case: str, tmp_path: Path) -> None:
-    name, write = LAYOUTS[case]
+    name, write = FIXTURES[case]
     write(tmp_path / "raw")
     result = prepare(tmp_path / "raw", tmp_path / "out", PrepareSettings())
     dataset = PreparedDataset.open(tmp_path / "out")

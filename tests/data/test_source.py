@@ -8,7 +8,14 @@ from vqa_cli.errors import DataError
 
 
 def test_data_files_are_listed_sorted_and_without_hidden_or_prepared_ones(tmp_path: Path) -> None:
-    for name in ("b.csv", "a.JSON", "sub/c.txt", "1/2/3/too-deep.csv", "photo.jpg", ".hidden.csv"):
+    for name in (
+        "b.csv",
+        "a.JSON",
+        "sub/c.txt",
+        "1/2/3/4/too-deep.csv",
+        "photo.jpg",
+        ".hidden.csv",
+    ):
         write_text(tmp_path / name, "")
     write_text(tmp_path / ".vqa/answers.json", "")
     write_text(tmp_path / "made/dataset.json", '{"kind": "vqa-dataset"}')
@@ -36,3 +43,14 @@ def test_text_is_read_without_its_byte_order_mark(tmp_path: Path) -> None:
     write_text(tmp_path / "a.txt", "\ufeffone \r\n\r\ntwo")
     assert Source(tmp_path).lines("a.txt") == ["one", "", "two"]
     assert Source(tmp_path).head("a.txt").startswith("one")
+
+
+def test_how_a_json_begins_is_looked_at_once(tmp_path: Path) -> None:
+    write_text(tmp_path / "rows.JSON", '[{"question": "what?"}, broken')
+    write_text(tmp_path / "rows.txt", '[{"question": "what?"}]')
+    source = Source(tmp_path)
+    found = source.peek("rows.JSON")
+    assert found is not None
+    assert found.has("question")
+    assert source.peek("rows.JSON") is found
+    assert source.peek("rows.txt") is None

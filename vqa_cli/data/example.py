@@ -20,6 +20,8 @@ class Example:
     answers: as they were given; empty in a test split without answers.
     split: `train`, `val` or `test`; None where the dataset brings no splits.
     group: what must never be split apart; None means the image.
+    image_bytes: the image itself, where a table holds it; `image` is then no more than a name.
+    beside: a second image, which belongs to the right of the first.
     extra: what a format knows besides; JSON-serialisable.
     """
 
@@ -34,4 +36,6 @@ class Example:
     answerable: bool | None = None
     choices: tuple[str, ...] | None = None
     group: str | None = None
+    image_bytes: bytes | None = None
+    beside: str | None = None
     extra: dict[str, Any] = field(default_factory=dict)

@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from vqa_cli.data.folder import is_prepared
+from vqa_cli.data.json_stream import JsonPeek, peek
 from vqa_cli.errors import DataError
 from vqa_cli.files import sha256
 
-DATA_SUFFIXES = (".csv", ".tsv", ".jsonl", ".parquet", ".json", ".txt")
-_DEPTH = 3
+DATA_SUFFIXES = (".csv", ".tsv", ".jsonl", ".parquet", ".json", ".txt", ".pkl", ".arrow")
+_DEPTH = 4
 _HEAD_BYTES = 65_536
 
 
@@ -34,6 +35,9 @@ class Source:
         self.path = path
         self.root = (path if path.is_dir() else path.parent).resolve()
         self._only = None if path.is_dir() else path.name
+        # Every layout looks at the same beginnings.
+        self._heads: dict[str, str] = {}
+        self._peeks: dict[str, JsonPeek | None] = {}
 
     @property
     def name(self) -> str:
@@ -52,12 +56,25 @@ class Source:
 
     def head(self, file: str) -> str:
         """The first characters of a text file, for a look at its content."""
+        if file not in self._heads:
+            self._heads[file] = self._read_head(file)
+        return self._heads[file]
+
+    def _read_head(self, file: str) -> str:
         try:
             with (self.root / file).open("rb") as stream:
                 data = stream.read(_HEAD_BYTES)
         except OSError as error:
             raise DataError(f"{self.root / file}: cannot be read: {error}") from error
         return data.decode("utf-8-sig", errors="replace")
+
+    def peek(self, file: str) -> JsonPeek | None:
+        """How a .json or .jsonl begins; None where it is no JSON list or object."""
+        if not file.lower().endswith((".json", ".jsonl")):
+            return None
+        if file not in self._peeks:
+            self._peeks[file] = peek(self.root / file)
+        return self._peeks[file]
 
     def text(self, file: str) -> str:
         """The whole of a text file. Raises DataError where it is not UTF-8."""

@@ -1,0 +1,254 @@
+"""Large JSON files, read entry by entry in constant memory; and a look at how a file begins."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from json.decoder import WHITESPACE, JSONDecodeError
+from pathlib import Path
+from typing import Any, Literal
+
+from vqa_cli.errors import DataError
+
+CHUNK = 1 << 20
+"""Characters that are read at once."""
+
+_MEMBERS_PEEKED = 16
+
+
+def entries(path: Path, key: str | None = None) -> Iterator[Any]:
+    """Yield the elements of the list that the file holds; with `key`, of that member of an object.
+
+    Raises DataError where the file cannot be read, is no JSON (with line and column), or holds
+    something else.
+    """
+    with _Stream(path) as stream:
+        if key is not None:
+            wanted = f'must be an object with a list "{key}"'
+            for name in stream.keys(wanted):
+                if name == key:
+                    yield from stream.elements(f'"{key}" must be a list')
+                    return
+                stream.skip()
+            raise DataError(f"{path}: {wanted}; there is none")
+        yield from stream.elements("must be a list")
+        stream.end()
+
+
+def members(path: Path) -> Iterator[tuple[str, Any]]:
+    """Yield the members of the object that the file holds. Raises DataError as `entries` does."""
+    with _Stream(path) as stream:
+        for key in stream.keys("must be an object"):
+            yield key, stream.value()
+        stream.end()
+
+
+def lines(path: Path) -> Iterator[Any]:
+    """Yield the values of a file that holds one after the other: JSON lines.
+
+    Raises DataError as `entries` does.
+    """
+    with _Stream(path) as stream:
+        while stream.next():
+            yield stream.value()
+
+
+@dataclass(frozen=True)
+class JsonPeek:
+    """How a JSON file begins.
+
+    kind: a list, an object, or values one after the other.
+    entry: the first of a list or of such values; None of an empty list.
+    values: the first members of an object but lists. lists: the first element of those members
+    that are lists, None for an empty one. What follows the first list of objects is not read.
+    """
+
+    kind: Literal["list", "object", "lines"]
+    entry: Any = None
+    values: dict[str, Any] = field(default_factory=dict)
+    lists: dict[str, Any] = field(default_factory=dict)
+
+    def has(self, *keys: str) -> bool:
+        """Whether the first entry is an object with these members."""
+        return isinstance(self.entry, dict) and all(key in self.entry for key in keys)
+
+    def list_has(self, name: str, *keys: str) -> bool:
+        """Whether the list `name` begins with an object with these members."""
+        first = self.lists.get(name)
+        return isinstance(first, dict) and all(key in first for key in keys)
+
+
+def peek(path: Path) -> JsonPeek | None:
+    """Look at the beginning of a file; None where it is no JSON list or object."""
+    try:
+        with _Stream(path) as stream:
+            first = stream.next()
+            if first == "[":
+                return JsonPeek("list", next(stream.elements(""), None))
+            return _peek_object(stream) if first == "{" else None
+    except DataError:
+        return None
+
+
+def _peek_object(stream: _Stream) -> JsonPeek:
+    values: dict[str, Any] = {}
+    lists: dict[str, Any] = {}
+    for key in stream.keys(""):
+        if stream.next() != "[":
+            values[key] = stream.value()
+        else:
+            elements = stream.elements("")
+            lists[key] = next(elements, None)
+            if isinstance(lists[key], dict):
+                return JsonPeek("object", None, values, lists)
+            for _ in elements:
+                pass
+        if len(values) + len(lists) >= _MEMBERS_PEEKED:
+            return JsonPeek("object", None, values, lists)
+    if stream.next():
+        return JsonPeek("lines", values | lists)
+    return JsonPeek("object", None, values, lists)
+
+
+class _Stream:
+    """The text of a file, of which only a piece is in memory, and a place in it."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._text = ""
+        self._at = 0
+        self._line, self._column = 1, 1
+        self._ended = False
+        self._size = CHUNK
+        self._decode = json.JSONDecoder().scan_once
+
+    def __enter__(self) -> _Stream:
+        try:
+            self._file = self._path.open(encoding="utf-8-sig", newline="")
+        except OSError as error:
+            raise self._unreadable(error) from error
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    def _unreadable(self, error: OSError) -> DataError:
+        return DataError(f"{self._path}: cannot be read: {error.strerror or error}")
+
+    def _read_on(self) -> None:
+        """Drop what is behind, and read another piece."""
+        behind = self._text[: self._at]
+        if breaks := behind.count("\n"):
+            self._line += breaks
+            self._column = len(behind) - behind.rfind("\n")
+        else:
+            self._column += len(behind)
+        try:
+            piece = self._file.read(self._size)
+        except OSError as error:
+            raise self._unreadable(error) from error
+        except UnicodeDecodeError as error:
+            byte = error.object[error.start]
+            raise DataError(
+                f"{self._path}: is no UTF-8 text (byte 0x{byte:02x}, after line {self._line:,}); "
+                "save it as UTF-8 and try again"
+            ) from error
+        self._ended = not piece
+        self._text = self._text[self._at :] + piece
+        self._at = 0
+
+    def next(self) -> str:
+        """The next character that is no space, without taking it; "" at the end."""
+        while True:
+            match = WHITESPACE.match(self._text, self._at)
+            assert match is not None  # it matches nothing, too
+            self._at = match.end()
+            if self._at < len(self._text):
+                return self._text[self._at]
+            if self._ended:
+                return ""
+            self._read_on()
+
+    def _take(self, wanted: str, problem: str) -> None:
+        if self.next() != wanted:
+            raise self._broken(problem, self._at)
+        self._at += 1
+
+    def _broken(self, problem: str, place: int) -> DataError:
+        behind = self._text[:place]
+        breaks = behind.count("\n")
+        start = self._column if not breaks else 0
+        column = start + len(behind) - (behind.rfind("\n") if breaks else 0)
+        return DataError(
+            f"{self._path}: no valid JSON at line {self._line + breaks}, column {column}: {problem}"
+        )
+
+    def value(self) -> Any:
+        """Take the next value, whole."""
+        self.next()
+        self._size = CHUNK
+        while True:
+            try:
+                value, end = self._decode(self._text, self._at)
+            except StopIteration as error:
+                problem, place = "Expecting value", error.value
+            except JSONDecodeError as error:
+                problem, place = error.msg, error.pos
+            except RecursionError as error:
+                raise DataError(f"{self._path}: no dataset: nested too deeply") from error
+            except ValueError as error:  # a number of 5,000 digits
+                raise self._broken(str(error), self._at) from error
+            else:
+                # A number that ends with the piece may go on in the next one: "1", "e+", "5".
+                if end + 2 < len(self._text) or self._ended:
+                    self._at = end
+                    return value
+                problem, place = "", end
+            if self._ended:
+                raise self._broken(problem, place)
+            self._size *= 2  # what is long is not tried again and again
+            self._read_on()
+
+    def elements(self, wanted: str) -> Iterator[Any]:
+        """Take a list, element by element. Raises DataError (`wanted`) where there is none."""
+        yield from (self.value() for _ in self._items("[", "]", wanted))
+
+    def keys(self, wanted: str) -> Iterator[str]:
+        """Take an object, key by key; between two keys the value must be taken."""
+        for _ in self._items("{", "}", wanted):
+            if self.next() != '"':
+                raise self._broken("Expecting property name enclosed in double quotes", self._at)
+            key = self.value()
+            self._take(":", "Expecting ':' delimiter")
+            yield key
+
+    def _items(self, opening: str, closing: str, wanted: str) -> Iterator[None]:
+        found = self.next()
+        if found != opening:
+            if found and found in '{["-0123456789tfn':
+                raise DataError(f"{self._path}: {wanted}")
+            raise self._broken("Expecting value", self._at)
+        self._at += 1
+        if self.next() == closing:
+            self._at += 1
+            return
+        while True:
+            yield
+            if self.next() == closing:
+                self._at += 1
+                return
+            self._take(",", "Expecting ',' delimiter")
+
+    def skip(self) -> None:
+        """Take the next value; of a long list no more than an element is in memory."""
+        if self.next() == "[":
+            for _ in self.elements(""):
+                pass
+        else:
+            self.value()
+
+    def end(self) -> None:
+        """Raises DataError where something follows."""
+        if self.next():
+            raise self._broken("Extra data", self._at)
