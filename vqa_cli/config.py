@@ -150,6 +150,9 @@ class PrepareSettings(Settings):
     split_seed: int = setting(0, "Seed of the splits that are made.", low=0)
     top: int = setting(3000, "Keep the most frequent answers of train, at most so many.", low=1)
     min_count: int = setting(1, "Keep answers that train has at least so often.", low=1)
+    language: str | None = setting(
+        None, "Keep the questions of this language alone, where the data says it (SLAKE: en, zh)."
+    )
     skip_bad: bool = setting(False, "Leave out unusable rows instead of stopping.")
     max_pixels: int = setting(100_000_000, "Refuse images of more pixels.", low=1)
 

@@ -33,6 +33,17 @@ def test_what_a_row_says_is_found(value: str, found: str, root: Path) -> None:
     assert ImageFinder(root).find(value) == found
 
 
+def test_a_name_may_start_differently_in_each_folder(tmp_path: Path) -> None:
+    save_image(tmp_path / "train2014/COCO_train2014_07.jpg")
+    save_image(tmp_path / "val2014/COCO_val2014_08.jpg")
+    folders = ("train2014/COCO_train2014_{}", "val2014/COCO_val2014_{}")
+    finder = ImageFinder(tmp_path, folders)
+    assert finder.find("07.jpg") == "train2014/COCO_train2014_07.jpg"
+    assert finder.find("08") == "val2014/COCO_val2014_08.jpg"
+    with pytest.raises(UnusableImageError, match="image that is missing: 09"):
+        finder.find("09.jpg")
+
+
 @pytest.mark.parametrize(
     ("value", "problem"),
     [

@@ -27,7 +27,8 @@ class ImageFinder:
 
     root: the image root.
     folders: folders below the root where a row's image may lie, tried in this order; "" is the
-    root itself. A name without an image's ending is completed by the file that has it as stem.
+    root itself, and "train2014/COCO_train2014_{}" a folder whose files' names go on like this. A
+    name without an image's ending is completed by the file that has it as stem.
     relocated: the user named the root, so that it may also be the first folder of a row's path:
     "images/a.png" is then found as "a.png" too.
 
@@ -80,7 +81,10 @@ class ImageFinder:
 
     def _candidates(self, path: str) -> Iterator[str]:
         for folder in self._folders:
-            yield f"{folder}/{path}" if folder else path
+            if "{}" in folder:
+                yield folder.replace("{}", path)
+            else:
+                yield f"{folder}/{path}" if folder else path
         if self._relocated and "/" in path:
             yield path.split("/", 1)[1]
 
