@@ -5,10 +5,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vqa_cli.evaluation.metrics import NO_TYPE, mean, mean_by_type, metric_name, score
+from vqa_cli.evaluation.metrics import (
+    METRIC_TITLES,
+    NO_TYPE,
+    mean,
+    mean_by_type,
+    metric_name,
+    metric_title,
+    right_answer,
+    score,
+)
 
 SHARED = Path(__file__).parents[3] / "shared" / "data"
 KINDS = ["annotators", "alternatives", "set"]
+METRICS = ["auto", "vqa-fixed", "exact", "set"]
 WORDS = st.sampled_from(["yes", "no", "Red ", "red", "đỏ", "红色"]) | st.text(max_size=5)
 
 
@@ -29,15 +39,74 @@ def test_each_kind_of_answers_has_its_metric(answers, kind, prediction, worth):
     assert score(answers, kind, prediction) == pytest.approx(worth)
 
 
+@pytest.mark.parametrize(
+    ("answers", "kind", "metric", "prediction", "worth"),
+    [
+        (["yes"] * 10, "annotators", "vqa-fixed", "Yes", 1.0),
+        (["net"] * 3 + ["a"] * 7, "annotators", "vqa-fixed", "the net", 0.9),
+        (["net"] * 3 + ["b", "c", "d"], "annotators", "exact", " Net", 1.0),
+        (["net"] * 3 + ["b", "b", "d"], "annotators", "exact", "b", 0.0),
+        (["table", "chair"], "set", "set", "chair,  Table", 1.0),
+        (["table", "chair"], "set", "set", "table", 0.0),
+        (["table", "chair"], "set", "set", "table, chair, lamp", 0.0),
+        (["table"], "set", "set", "table, Table", 1.0),
+        (["table, chair"], "set", "set", "chair, table", 1.0),
+    ],
+)
+def test_another_metric_can_be_chosen(answers, kind, metric, prediction, worth):
+    assert score(answers, kind, prediction, metric) == pytest.approx(worth)
+
+
+@pytest.mark.parametrize(
+    ("kind", "metric"),
+    [
+        ("annotators", "set"),
+        ("alternatives", "vqa-fixed"),
+        ("alternatives", "exact"),
+        ("alternatives", "set"),
+        ("set", "vqa-fixed"),
+        ("set", "exact"),
+    ],
+)
+@given(st.lists(WORDS, min_size=1, max_size=6), WORDS)
+def test_a_choice_leaves_the_other_kinds_as_they_are(kind, metric, answers, prediction):
+    assert score(answers, kind, prediction, metric) == score(answers, kind, prediction)
+
+
+@pytest.mark.parametrize("metric", METRICS)
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_question_without_answers_cannot_be_scored(kind):
+def test_a_question_without_answers_cannot_be_scored(kind, metric):
     with pytest.raises(ValueError, match="without answers"):
-        score([], kind, "red")
+        score([], kind, "red", metric)
 
 
-@given(st.lists(WORDS, min_size=1, max_size=10), st.sampled_from(KINDS), WORDS)
-def test_a_score_is_a_share(answers, kind, prediction):
-    assert 0 <= score(answers, kind, prediction) <= 1
+@given(
+    st.lists(WORDS, min_size=1, max_size=10),
+    st.sampled_from(KINDS),
+    WORDS,
+    st.sampled_from(METRICS),
+)
+def test_a_score_is_a_share(answers, kind, prediction, metric):
+    assert 0 <= score(answers, kind, prediction, metric) <= 1
+
+
+@given(st.lists(WORDS, min_size=1, max_size=6), st.randoms())
+def test_a_whole_set_has_no_order(answers, random):
+    shuffled = random.sample(answers, len(answers))
+    assert score(answers, "set", ", ".join(shuffled), "set") == 1
+
+
+@pytest.mark.parametrize(
+    ("answers", "kind", "right"),
+    [
+        (["Red ", "blue", "red", "blue", "RED"], "annotators", "Red "),
+        (["b", "a", "a", "b"], "annotators", "b"),
+        (["sofa", "couch", "couch"], "alternatives", "sofa"),
+        (["table", "chair", "chair"], "set", "table"),
+    ],
+)
+def test_one_answer_stands_for_a_question(answers, kind, right):
+    assert right_answer(answers, kind) == right
 
 
 @given(st.lists(WORDS, min_size=1, max_size=6), WORDS, st.randoms())
@@ -55,6 +124,14 @@ def test_every_alternative_and_the_first_of_a_set_are_right(answers):
 def test_metric_name():
     assert metric_name(["set"]) == "exact-match-first"
     assert metric_name(iter(["set", "annotators", "set"])) == "vqa-accuracy+exact-match-first"
+    assert metric_name(["annotators", "set"], "set") == "vqa-accuracy+exact-match-set"
+    assert metric_name(KINDS, "exact").split("+")[0] == "exact-match-most-frequent"
+
+
+def test_every_metric_has_a_title():
+    names = {name for metric in METRICS for name in metric_name(KINDS, metric).split("+")}
+    assert names == set(METRIC_TITLES)
+    assert metric_title("vqa-accuracy+exact-match") == "official VQA accuracy and exact match"
 
 
 def test_mean_by_type_counts_every_question():

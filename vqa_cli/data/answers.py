@@ -16,6 +16,10 @@ evaluator computes it, quirks included, since published numbers include them too
   and contractions get their apostrophe back ("dont" is "don't") but "somebody'd" loses its own.
 - The other answers are found by comparing whole records, so that answers without distinct ids
   collapse. Here every answer counts as its own record, as numbered answers do there.
+
+`fixed_soft_score` is the same metric without those of its quirks that are mistakes: both sides
+are normalised always; periods go unless a digit stands before or behind; all of them go. The rest
+of the normalisation, odd as it is, is how the metric is defined.
 """
 
 from __future__ import annotations
@@ -32,6 +36,7 @@ _PUNCTUATION = frozenset(';/[]"{}()=+\\_-><@`,?!')
 _COMMA_IN_NUMBER = re.compile(r"\d,\d")
 _PERIOD = re.compile(r"\.(?!\d)")
 _MAX_PERIODS = 32
+_PERIOD_AS_MEANT = re.compile(r"(?<!\d)\.(?!\d)")
 _ARTICLES = frozenset({"a", "an", "the"})
 _NUMBER_WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 _DIGITS = {word: str(digit) for digit, word in enumerate(_NUMBER_WORDS)} | {
@@ -76,9 +81,14 @@ def answer_key(text: str) -> str:
 @lru_cache(maxsize=1 << 18)
 def official_normalize(text: str) -> str:
     """The official evaluator's normalisation of an answer, quirks kept (see the module's top)."""
-    words = _without_punctuation(_single_line(text)).lower().split()
-    digits = (_DIGITS.get(word, word) for word in words)
-    return " ".join(_RESTORED.get(word, word) for word in digits if word not in _ARTICLES)
+    spaced = _without_punctuation(_single_line(text))
+    return _plain_words(_PERIOD.sub("", spaced, count=_MAX_PERIODS) if "." in spaced else spaced)
+
+
+@lru_cache(maxsize=1 << 18)
+def fixed_normalize(text: str) -> str:
+    """The official normalisation of an answer with its periods as they are meant."""
+    return _plain_words(_PERIOD_AS_MEANT.sub("", _without_punctuation(_single_line(text))))
 
 
 def _single_line(text: str) -> str:
@@ -87,14 +97,19 @@ def _single_line(text: str) -> str:
 
 def _without_punctuation(text: str) -> str:
     marks = _PUNCTUATION.intersection(text)
-    if marks:
-        in_number = _COMMA_IN_NUMBER.search(text) is not None
-        spaces = {
-            ord(mark): "" if in_number or f"{mark} " in text or f" {mark}" in text else " "
-            for mark in marks
-        }
-        text = text.translate(spaces)
-    return _PERIOD.sub("", text, count=_MAX_PERIODS) if "." in text else text
+    if not marks:
+        return text
+    in_number = _COMMA_IN_NUMBER.search(text) is not None
+    spaces = {
+        ord(mark): "" if in_number or f"{mark} " in text or f" {mark}" in text else " "
+        for mark in marks
+    }
+    return text.translate(spaces)
+
+
+def _plain_words(text: str) -> str:
+    digits = (_DIGITS.get(word, word) for word in text.lower().split())
+    return " ".join(_RESTORED.get(word, word) for word in digits if word not in _ARTICLES)
 
 
 def official_soft_score(answers: Sequence[str], prediction: str) -> float:
@@ -107,10 +122,23 @@ def official_soft_score(answers: Sequence[str], prediction: str) -> float:
 
     Raises ValueError where there are no answers: such a question can't be scored.
     """
-    if not answers:
-        raise ValueError("a question without answers has no score")
     form, given = _normalized(tuple(answers))
-    predicted = form(prediction)
+    return _leave_one_out(given, form(prediction))
+
+
+def fixed_soft_score(answers: Sequence[str], prediction: str) -> float:
+    """The VQA accuracy of one prediction, in [0, 1], without the quirks (see the module's top).
+
+    Raises ValueError where there are no answers: such a question can't be scored.
+    """
+    return _leave_one_out(
+        [fixed_normalize(answer) for answer in answers], fixed_normalize(prediction)
+    )
+
+
+def _leave_one_out(given: list[str], predicted: str) -> float:
+    if not given:
+        raise ValueError("a question without answers has no score")
     matches = given.count(predicted)
     if matches == 0 or matches > 3 or len(given) == 1:
         return float(matches > 0)

@@ -1,48 +1,101 @@
 """What a prediction is worth, on strings: one question, and averages over many.
 
-A question's `answer_kind` decides its metric:
+By default ("auto") a question's `answer_kind` decides its metric:
 
 - `annotators`: the official VQA accuracy, quirks included (see `vqa_cli.data.answers`);
 - `alternatives`: 1 where the prediction is any of the answers, compared by `answer_key`;
 - `set`: 1 where the prediction is the first answer, compared by `answer_key`, as the published
   figures for DAQUAR are computed.
+
+Another choice changes the metric of one of these kinds, and leaves the others as they are:
+
+- `vqa-fixed`: `annotators` by the VQA accuracy without its quirks;
+- `exact`: `annotators` by exact match with the answer that most of them gave (`right_answer`);
+- `set`: `set` by exact match with all its answers, in any order, between commas.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
-from vqa_cli.data.answers import answer_key, official_soft_score
+from vqa_cli.data.answers import answer_key, fixed_soft_score, official_soft_score
 from vqa_cli.data.example import AnswerKind
 
+Metric = Literal["auto", "vqa-fixed", "exact", "set"]
 METRICS: dict[AnswerKind, str] = {
     "annotators": "vqa-accuracy",
     "alternatives": "exact-match",
     "set": "exact-match-first",
 }
+_CHANGED: dict[Metric, dict[AnswerKind, str]] = {
+    "auto": {},
+    "vqa-fixed": {"annotators": "vqa-accuracy-fixed"},
+    "exact": {"annotators": "exact-match-most-frequent"},
+    "set": {"set": "exact-match-set"},
+}
+METRIC_TITLES = {
+    "vqa-accuracy": "official VQA accuracy",
+    "vqa-accuracy-fixed": "VQA accuracy without the official quirks",
+    "exact-match": "exact match",
+    "exact-match-most-frequent": "exact match with the most frequent answer",
+    "exact-match-first": "exact match with the first answer",
+    "exact-match-set": "exact match with the whole set of answers",
+}
 NO_TYPE = "(none)"
 """Where questions without a type are counted, if others have one."""
 
 
-def score(answers: Sequence[str], kind: AnswerKind, prediction: str) -> float:
+def score(
+    answers: Sequence[str], kind: AnswerKind, prediction: str, metric: Metric = "auto"
+) -> float:
     """The worth of one prediction, in [0, 1].
 
     Raises ValueError for a question without answers: it can be counted, not scored.
     """
-    if kind == "annotators":
-        return official_soft_score(answers, prediction)
+    if kind == "annotators" and metric != "exact":
+        soft_score = fixed_soft_score if metric == "vqa-fixed" else official_soft_score
+        return soft_score(answers, prediction)
     if not answers:
         raise ValueError("a question without answers has no score")
-    accepted = answers[:1] if kind == "set" else answers
+    if kind == "set" and metric == "set":
+        return float(answer_set(prediction) == answer_set(",".join(answers)))
+    accepted = answers if kind == "alternatives" else (right_answer(answers, kind),)
     predicted = answer_key(prediction)
     return float(any(answer_key(answer) == predicted for answer in accepted))
 
 
-def metric_name(kinds: Iterable[AnswerKind]) -> str:
+def answer_set(text: str) -> frozenset[str]:
+    """The answers between the commas of a text, each by its `answer_key`."""
+    return frozenset(answer_key(answer) for answer in text.split(","))
+
+
+def right_answer(answers: Sequence[str], kind: AnswerKind) -> str:
+    """The one answer that stands for a question where classes of answers are counted.
+
+    `annotators`: what most of them said, compared by `answer_key`, the first among equals, spelt
+    as it was first met; `alternatives` and `set`: the first.
+
+    Raises IndexError where there are no answers.
+    """
+    if kind != "annotators":
+        return answers[0]
+    keys = [answer_key(answer) for answer in answers]
+    best = max(keys, key=keys.count) if len(set(keys)) > 1 else keys[0]
+    return answers[keys.index(best)]
+
+
+def metric_name(kinds: Iterable[AnswerKind], metric: Metric = "auto") -> str:
     """The metric of questions of these kinds; several are joined by "+"."""
     present = set(kinds)
-    return "+".join(name for kind, name in METRICS.items() if kind in present)
+    names = METRICS | _CHANGED[metric]
+    return "+".join(name for kind, name in names.items() if kind in present)
+
+
+def metric_title(name: str) -> str:
+    """A name given by `metric_name` in words."""
+    return " and ".join(METRIC_TITLES[part] for part in name.split("+"))
 
 
 @dataclass(frozen=True)
