@@ -1,5 +1,6 @@
 """A dataset in memory, and a model that reads its answers off the names of the images."""
 
+import json
 from dataclasses import fields
 from pathlib import Path
 
@@ -27,12 +28,9 @@ class MemoryDataset:
         if split not in self._rows:
             raise DataError(f"no split {split}; there are {', '.join(self.splits)}")
         examples = self._rows[split]
-        return pd.DataFrame(
-            {
-                spec.name: pd.Series([getattr(e, spec.name) for e in examples], dtype=object)
-                for spec in fields(Example)
-            }
-        )
+        columns = {spec.name: [getattr(e, spec.name) for e in examples] for spec in fields(Example)}
+        columns["extra"] = [json.dumps(extra) for extra in columns["extra"]]
+        return pd.DataFrame({n: pd.Series(v, dtype=object) for n, v in columns.items()})
 
 
 class FileNameModel:

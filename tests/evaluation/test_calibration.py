@@ -1,16 +1,14 @@
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from vqa_cli.errors import ModelError
 from vqa_cli.evaluation import calibration
 from vqa_cli.evaluation.calibration import (
     HIGHEST,
     LOWEST,
-    expected_calibration_error,
     fit_temperature,
 )
+from vqa_cli.evaluation.reliability import expected_calibration_error
 
 
 def drawn(temperature, count=8_000, classes=8, seed=0):
@@ -117,30 +115,3 @@ def test_a_fitted_temperature_calibrates():
 
     assert error(1.0) > 0.2
     assert error(fit_temperature(logits, targets)) < 0.02
-
-
-@pytest.mark.parametrize(
-    ("confidences", "correct", "bins", "error"),
-    [
-        ([1.0, 1.0], [1, 1], 15, 0.0),
-        ([1.0, 1.0], [1, 0], 15, 0.5),
-        ([0.05, 0.95], [1, 0], 10, 0.95),  # apart in their bins, although equal on average
-        ([0.05, 0.95], [1, 0], 1, 0.0),
-        ([0.5, 0.5, 0.5, 0.5], [1, 0, 1, 0], 15, 0.0),
-        ([0.6, 0.6], [0.9, 0.3], 15, 0.0),
-        ([0.0], [0], 15, 0.0),
-    ],
-)
-def test_expected_calibration_error(confidences, correct, bins, error):
-    assert expected_calibration_error(confidences, correct, bins=bins) == pytest.approx(error)
-
-
-@given(st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1)), min_size=1, max_size=40))
-def test_the_error_is_a_share(pairs):
-    confidences, correct = zip(*pairs, strict=True)
-    assert 0 <= expected_calibration_error(confidences, correct) <= 1
-
-
-def test_no_questions_have_no_calibration_error():
-    with pytest.raises(ValueError, match="Q > 0"):
-        expected_calibration_error([], [])

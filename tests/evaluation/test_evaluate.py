@@ -18,6 +18,7 @@ def test_a_model_is_scored_beside_the_baselines(dataset, model):
         "questions": 4,
         "questions_without_answers": 1,
         "accuracy": 0.75,
+        "interval": [0.5, 1.0],
         "per_answer_type": {
             "other": {"questions": 3, "accuracy": pytest.approx(2 / 3)},
             "yes/no": {"questions": 1, "accuracy": 1.0},
@@ -25,6 +26,12 @@ def test_a_model_is_scored_beside_the_baselines(dataset, model):
         "per_question_type": {
             "colour": {"questions": 2, "accuracy": 1.0},
             "shape": {"questions": 2, "accuracy": 0.5},
+        },
+        "per_answer": {
+            "Yes": {"questions": 1, "accuracy": 1.0},
+            "circle": {"questions": 1, "accuracy": 1.0},
+            "red": {"questions": 1, "accuracy": 1.0},
+            "square": {"questions": 1, "accuracy": 0.0},
         },
         "baselines": {
             "majority": 0.25,
@@ -35,7 +42,21 @@ def test_a_model_is_scored_beside_the_baselines(dataset, model):
         "calibration": {
             "expected_calibration_error": pytest.approx(0.05),
             "mean_confidence": pytest.approx(0.8),
+            "risk_coverage_area": 0.25,
+            "bins": [
+                {
+                    "low": 12 / 15,
+                    "high": 13 / 15,
+                    "questions": 4,
+                    "mean_confidence": pytest.approx(0.8),
+                    "accuracy": 0.75,
+                }
+            ],
+            "risk_coverage": [[0.25, 0.25], [0.5, 0.25], [0.75, 0.25], [1.0, 0.25]],
         },
+        "ablations": {},
+        "leaks": [],
+        "comparison": None,
     }
     json.dumps(result.to_json(), allow_nan=False)
 
@@ -82,7 +103,7 @@ def test_a_file_of_predictions_is_scored(dataset, tmp_path):
     result = evaluate(dataset, "test", write(tmp_path / "results.json", entries))
     assert result.accuracy == 0.5
     assert result.calibration is None
-    assert "calibration" not in result.to_json()
+    assert result.to_json()["calibration"] is None
     assert result.baselines["vocabulary_upper_bound"] == 0.5
 
 

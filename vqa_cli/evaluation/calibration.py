@@ -1,6 +1,6 @@
-"""Confidence that means something: temperature scaling, and how far off confidences are.
+"""Confidence that means something: temperature scaling.
 
-Both after Guo et al., "On Calibration of Modern Neural Networks", ICML 2017.
+After Guo et al., "On Calibration of Modern Neural Networks", ICML 2017.
 Shapes: Q questions, A answers.
 """
 
@@ -109,23 +109,3 @@ def _mean_confidence(scores: NDArray[np.floating], temperature: float) -> float:
     for rows in _chunks(scores):
         total += float((1 / _weights(scores[rows], temperature).sum(axis=1)).sum())
     return total / len(scores)
-
-
-def expected_calibration_error(
-    confidences: ArrayLike, correct: ArrayLike, *, bins: int = 15
-) -> float:
-    """How far confidence and accuracy lie apart, in [0, 1]: 0 is perfectly calibrated.
-
-    confidences: (Q,) in [0, 1]. correct: (Q,) scores in [0, 1]. The confidences are sorted into
-    `bins` of equal width; the result is the mean over questions of the distance between mean
-    confidence and mean score within the question's bin.
-
-    Raises ValueError where there are no questions.
-    """
-    sure = np.asarray(confidences, dtype=np.float64)
-    right = np.asarray(correct, dtype=np.float64)
-    if sure.ndim != 1 or sure.shape != right.shape or not sure.size:
-        raise ValueError(f"expected two (Q,) with Q > 0, got {sure.shape} and {right.shape}")
-    index = np.minimum((sure * bins).astype(np.int64), bins - 1)
-    gaps = np.bincount(index, weights=sure - right, minlength=bins)
-    return float(np.abs(gaps).sum() / sure.size)

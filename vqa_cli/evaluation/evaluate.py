@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import json
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vqa_cli.console import SILENT, Reporter
+from vqa_cli.data.answers import answer_key
 from vqa_cli.data.example import Example
 from vqa_cli.errors import DataError
 from vqa_cli.evaluation.baselines import blind_baselines
-from vqa_cli.evaluation.calibration import expected_calibration_error
-from vqa_cli.evaluation.metrics import Share, mean, mean_by_type, metric_name, score
+from vqa_cli.evaluation.intervals import clustered_interval
+from vqa_cli.evaluation.metrics import mean, mean_by_type, metric_name, score
 from vqa_cli.evaluation.predictions import Predicted, Record, predict, read_predictions
+from vqa_cli.evaluation.reliability import Calibration
+from vqa_cli.evaluation.result import EvaluationResult
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,58 +33,13 @@ _SCORED_COLUMNS = (
     "answer_kind",
     "answer_type",
     "question_type",
+    "answerable",
+    "choices",
+    "group",
+    "extra",
 )
-
-
-@dataclass(frozen=True)
-class Calibration:
-    """How much the confidences mean, over the scored questions; both in [0, 1]."""
-
-    expected_error: float
-    mean_confidence: float
-
-
-@dataclass(frozen=True)
-class EvaluationResult:
-    """What an evaluation found.
-
-    overall: over the questions that have answers; without_answers: how many have none.
-    baselines: name -> accuracy in [0, 1]. calibration: None where there are no confidences.
-    records: every question of the split, in its order.
-    """
-
-    split: str
-    metric: str
-    overall: Share
-    without_answers: int
-    per_answer_type: dict[str, Share]
-    per_question_type: dict[str, Share]
-    baselines: dict[str, float]
-    calibration: Calibration | None
-    records: tuple[Record, ...]
-
-    @property
-    def accuracy(self) -> float:
-        return self.overall.accuracy
-
-    def to_json(self) -> dict[str, Any]:
-        """The documented JSON object; all shares are from 0 to 1."""
-        result = {
-            "split": self.split,
-            "metric": self.metric,
-            "questions": self.overall.questions,
-            "questions_without_answers": self.without_answers,
-            "accuracy": self.accuracy,
-            "per_answer_type": {t: s.to_json() for t, s in self.per_answer_type.items()},
-            "per_question_type": {t: s.to_json() for t, s in self.per_question_type.items()},
-            "baselines": self.baselines,
-        }
-        if self.calibration:
-            result["calibration"] = {
-                "expected_calibration_error": self.calibration.expected_error,
-                "mean_confidence": self.calibration.mean_confidence,
-            }
-        return result
+ANSWERS_LISTED = 20
+"""For so many of the most frequent right answers the accuracy is told."""
 
 
 def evaluate(
@@ -128,32 +87,52 @@ def summarize(
 ) -> EvaluationResult:
     """Average the scores of records, of which at least one has a score."""
     scored = [(r.example, r.score, r.predicted) for r in records if r.score is not None]
+    examples = [example for example, _, _ in scored]
     scores = [worth for _, worth, _ in scored]
+    per_answer = mean_by_type(scores, _right_answers(examples))
     return EvaluationResult(
         split=split,
-        metric=metric_name(example.answer_kind for example, _, _ in scored),
+        metric=metric_name(example.answer_kind for example in examples),
         overall=mean(scores),
+        interval=clustered_interval(scores, [example.image for example in examples]),
         without_answers=len(records) - len(scored),
-        per_answer_type=mean_by_type(scores, [example.answer_type for example, _, _ in scored]),
-        per_question_type=mean_by_type(scores, [example.question_type for example, _, _ in scored]),
+        per_answer_type=mean_by_type(scores, [example.answer_type for example in examples]),
+        per_question_type=mean_by_type(scores, [example.question_type for example in examples]),
+        per_answer=dict(list(per_answer.items())[:ANSWERS_LISTED]),
         baselines=baselines,
         calibration=_calibration([predicted.confidence for _, _, predicted in scored], scores),
         records=tuple(records),
     )
 
 
+def _right_answers(examples: Sequence[Example]) -> list[str]:
+    """What most annotators said, else the first answer, spelt as where it was first met."""
+    spelt: dict[str, str] = {}
+    return [spelt.setdefault(answer_key(answer), answer) for answer in map(_right_answer, examples)]
+
+
+def _right_answer(example: Example) -> str:
+    if example.answer_kind != "annotators":
+        return example.answers[0]
+    keys = [answer_key(answer) for answer in example.answers]
+    (most, _), *_ = Counter(keys).most_common(1)
+    return example.answers[keys.index(most)]
+
+
 def _calibration(
     confidences: Sequence[float | None], scores: Sequence[float]
 ) -> Calibration | None:
     sure = [confidence for confidence in confidences if confidence is not None]
-    if len(sure) < len(scores):
-        return None
-    return Calibration(expected_calibration_error(sure, scores), sum(sure) / len(sure))
+    return Calibration.of(sure, scores) if len(sure) == len(scores) else None
 
 
 def examples_of(rows: pd.DataFrame) -> list[Example]:
     """The questions of a split's table, as far as scoring needs them."""
-    return [
-        Example(**(row | {"answers": tuple(row["answers"])}))
-        for row in rows[list(_SCORED_COLUMNS)].to_dict("records")
-    ]
+    examples = []
+    for row in rows[list(_SCORED_COLUMNS)].to_dict("records"):
+        values: dict[str, Any] = {str(name): value for name, value in row.items()}
+        values["answers"] = tuple(values["answers"])
+        values["choices"] = tuple(values["choices"]) if values["choices"] else None
+        values["extra"] = json.loads(values["extra"])
+        examples.append(Example(**values))
+    return examples

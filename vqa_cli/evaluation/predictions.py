@@ -30,11 +30,16 @@ class Predicted:
 
     confidence: in [0, 1], None where the source gives none. answers: the best (answer,
     confidence), best first; empty where the source gives none.
+    choice: the most probable of the question's choices; None where it has none, or where the
+    model knows none of them. watched: the probabilities of the answers that are watched over the
+    whole split; empty where the source gives none.
     """
 
     answer: str
     confidence: float | None = None
     answers: tuple[tuple[str, float], ...] = ()
+    choice: str | None = None
+    watched: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)

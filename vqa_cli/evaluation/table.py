@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from rich.cells import cell_len
 
-from vqa_cli.evaluation.evaluate import EvaluationResult
 from vqa_cli.evaluation.metrics import Share
+from vqa_cli.evaluation.result import EvaluationResult
 
 METRIC_TITLES = {
     "vqa-accuracy": "official VQA accuracy",
