@@ -154,6 +154,9 @@ class PrepareSettings(Settings):
         None, "Keep the questions of this language alone, where the data says it (SLAKE: en, zh)."
     )
     skip_bad: bool = setting(False, "Leave out unusable rows instead of stopping.")
+    no_images: bool = setting(
+        False, "Take questions and answers alone: for statistics and for scoring predictions."
+    )
     max_pixels: int = setting(100_000_000, "Refuse images of more pixels.", low=1)
 
 

@@ -11,6 +11,7 @@ from vqa_cli.data.checks import check_images, collect, image_facts, row_problem
 from vqa_cli.data.example import Example
 from vqa_cli.data.findings import Findings
 from vqa_cli.data.image_files import ImageFinder
+from vqa_cli.data.row_images import SourceImages
 
 
 def example(**values: object) -> Example:
@@ -57,7 +58,7 @@ def test_rows_are_collected_and_the_others_counted(tmp_path: Path) -> None:
         example(question_id="3", question=""),
         example(question_id="4"),
     ]
-    rows = collect(examples, ImageFinder(tmp_path), findings)
+    rows = collect(examples, SourceImages(ImageFinder(tmp_path)), findings)
     assert rows.texts("question_id", np.arange(2)) == ["1", "4"]
     assert [str(finding) for finding in findings] == [
         "image that is missing: 1 row, e.g. gone.png (2)",
@@ -71,7 +72,7 @@ def test_question_ids_are_made_unique_within_their_split(tmp_path: Path) -> None
     splits = ("train", "train", "train", "test")
     rows = collect(
         [example(question_id="7", split=split) for split in splits],
-        ImageFinder(tmp_path),
+        SourceImages(ImageFinder(tmp_path)),
         findings,
     )
     assert rows.texts("question_id", np.arange(4)) == ["7", "7-2", "7-3", "7"]

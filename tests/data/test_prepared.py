@@ -88,14 +88,14 @@ def change_info(folder: Path, **values: Any) -> None:
 
 
 def test_a_newer_format_is_an_error(folder: Path) -> None:
-    change_info(folder, format_version=2)
-    with pytest.raises(DataError, match="has format version 2, this vqa knows 1"):
+    change_info(folder, format_version=3)
+    with pytest.raises(DataError, match="has format version 3, this vqa knows 2"):
         PreparedDataset.open(folder)
 
 
 def test_an_incomplete_description_is_an_error(folder: Path) -> None:
     path = folder / "dataset.json"
-    path.write_text('{"format_version": 1, "kind": "vqa-dataset"}')
+    path.write_text('{"format_version": 2, "kind": "vqa-dataset"}')
     with pytest.raises(DataError, match=r"dataset.json: is damaged \(no format, source"):
         PreparedDataset.open(folder)
     path.write_text('{"kind": "vqa-dataset"')

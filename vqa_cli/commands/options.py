@@ -98,7 +98,7 @@ def resolve(
 def _parameter(cls: type[Settings], spec: Field[Any]) -> inspect.Parameter:
     kind = _TYPES[str(spec.type).removesuffix(" | None")]
     flag = flag_of(spec)
-    if kind is bool:
+    if kind is bool and not flag.startswith("--no-"):
         flag = f"{flag}/--no-{flag.removeprefix('--')}"
     choices = spec.metadata["choices"]
     option = typer.Option(

@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
 from vqa_cli.console import Reporter
 from vqa_cli.data.example import SPLITS, Example
 from vqa_cli.data.findings import Findings
-from vqa_cli.data.image_files import ImageFinder, UnusableImageError
+from vqa_cli.data.image_files import UnusableImageError
 from vqa_cli.data.images import read_image
+from vqa_cli.data.parallel import in_order
+from vqa_cli.data.row_images import SourceImages
 from vqa_cli.data.rows import Rows
-from vqa_cli.device import usable_cpus
 from vqa_cli.errors import DataError
 
-T = TypeVar("T")
-R = TypeVar("R")
 _IMAGES_A_TASK = 32
 
 
@@ -38,7 +35,7 @@ class ImageFacts:
     problem: str = ""
 
 
-def collect(examples: Iterable[Example], finder: ImageFinder, findings: Findings) -> Rows:
+def collect(examples: Iterable[Example], images: SourceImages, findings: Findings) -> Rows:
     """Take the rows that can be used; the others go to the findings.
 
     A test row without an answer is taken: a test split may have none.
@@ -47,7 +44,7 @@ def collect(examples: Iterable[Example], finder: ImageFinder, findings: Findings
     ids: dict[str | None, set[str]] = {split: set() for split in (None, *SPLITS)}
     for example in examples:
         try:
-            image = finder.find(example.image)
+            image = images.of(example)
         except UnusableImageError as error:
             findings.unusable(error.problem, f"{error.value} ({example.question_id})")
             continue
@@ -98,7 +95,7 @@ def check_images(
         return [image_facts(root, image, max_pixels) for image in task]
 
     facts: list[ImageFacts] = []
-    for checked in _in_order(check, tasks):
+    for checked in in_order(check, tasks):
         facts += checked
         report.progress("checking images", len(facts), len(images))
     return facts
@@ -116,19 +113,3 @@ def image_facts(root: Path, image: str, max_pixels: int) -> ImageFacts:
     except DataError as error:
         return ImageFacts(image, digest, len(data), 0, 0, str(error))
     return ImageFacts(image, digest, len(data), width, height)
-
-
-def _in_order(work: Callable[[T], R], tasks: Sequence[T]) -> Iterator[R]:
-    """Like `map` over threads, but little is in flight, so that Ctrl-C is heard at once."""
-    workers = usable_cpus()
-    pool = ThreadPoolExecutor(workers)
-    waiting: list[Future[R]] = []
-    try:
-        for task in tasks:
-            waiting.append(pool.submit(work, task))
-            if len(waiting) > 2 * workers:
-                yield waiting.pop(0).result()
-        while waiting:
-            yield waiting.pop(0).result()
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)

@@ -9,11 +9,12 @@ from typing import Any
 from vqa_cli.data.example import SPLITS
 from vqa_cli.errors import DataError
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 KIND = "vqa-dataset"
 INFO_FILE = "dataset.json"
 ANSWERS_FILE = "answers.json"
 IMAGES_FILE = "images.parquet"
+IMAGES_FOLDER = "images"
 _NEEDED = ("format", "source", "image_root", "settings", "splits", "content", "fingerprint")
 
 
@@ -21,7 +22,7 @@ def split_file(split: str) -> str:
     return f"{split}.parquet"
 
 
-FILES = frozenset({INFO_FILE, ANSWERS_FILE, IMAGES_FILE, *map(split_file, SPLITS)})
+FILES = frozenset({INFO_FILE, ANSWERS_FILE, IMAGES_FILE, IMAGES_FOLDER, *map(split_file, SPLITS)})
 
 
 def is_prepared(path: Path) -> bool:

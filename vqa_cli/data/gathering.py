@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +12,8 @@ from vqa_cli.console import Reporter
 from vqa_cli.data.checks import ImageFacts, check_images, collect
 from vqa_cli.data.example import SPLITS
 from vqa_cli.data.findings import Findings
-from vqa_cli.data.image_files import ImageFinder
 from vqa_cli.data.layout import Reading
+from vqa_cli.data.row_images import SourceImages, of_language
 from vqa_cli.data.rows import Mask, Rows
 from vqa_cli.data.split_checks import any_known, check_splits, count_answers, usable_rows
 from vqa_cli.data.splits import TRAIN, Codes, assign_splits
@@ -41,15 +41,20 @@ class Gathered:
 def gather(
     source: Path,
     reading: Reading,
-    finder: ImageFinder,
+    row_images: SourceImages,
     settings: PrepareSettings,
     findings: Findings,
     report: Reporter,
 ) -> Gathered:
-    """Read and check everything, and decide each row's split; nothing is written yet."""
-    rows = collect(reading.examples(findings), finder, findings)
+    """Read and check everything, and decide each row's split; no table is written yet."""
+    examples = reading.examples(findings)
+    if settings.language:
+        examples = of_language(examples, settings.language, source)
+    rows = collect(examples, row_images, findings)
     usable = usable_rows(rows, findings)
-    images = _checked_images(rows, usable, finder, settings, findings, report)
+    images: list[ImageFacts] = []
+    if not settings.no_images:
+        images = _checked_images(rows, usable, row_images, settings, findings, report)
     _stop_if_unusable(source, bool(usable.any()), settings, findings)
     codes, made = assign_splits(rows, usable, settings, findings)
     train_answers = count_answers(rows, usable & (codes == TRAIN))
@@ -69,7 +74,7 @@ def gather(
 def _checked_images(
     rows: Rows,
     usable: Mask,
-    finder: ImageFinder,
+    row_images: SourceImages,
     settings: PrepareSettings,
     findings: Findings,
     report: Reporter,
@@ -78,7 +83,12 @@ def _checked_images(
     names = rows.images
     places = np.unique(rows.image_of[usable])
     used = [names[place] for place in places]
-    facts = check_images(finder.root, used, settings.max_pixels, report)
+    unwritten = row_images.write(settings.max_pixels, report)
+    facts = check_images(row_images.root, used, settings.max_pixels, report)
+    facts = [
+        replace(fact, problem=unwritten[fact.image]) if fact.image in unwritten else fact
+        for fact in facts
+    ]
     rows_of = np.bincount(rows.image_of[usable], minlength=len(names))
     for place, image in zip(places, facts, strict=True):
         if image.problem:

@@ -61,7 +61,7 @@ class ImageFinder:
         raise found
 
     def _search(self, value: str) -> str:
-        path = _inside(value)
+        path = inside(value)
         for candidate in self._candidates(path):
             parent, _, name = candidate.rpartition("/")
             names = self._names(parent)
@@ -106,7 +106,7 @@ class ImageFinder:
         return self._listed[folder]
 
 
-def _inside(value: str) -> str:
+def inside(value: str) -> str:
     """The value as a clean relative path; raises UnusableImageError where it leaves the root."""
     path = value.strip().replace("\\", "/")
     if not path:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from json.decoder import WHITESPACE, JSONDecodeError
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,6 +15,7 @@ CHUNK = 1 << 20
 """Characters that are read at once."""
 
 _MEMBERS_PEEKED = 16
+_SPACES = re.compile(r"[ \t\n\r]*")
 
 
 def entries(path: Path, key: str | None = None) -> Iterator[Any]:
@@ -121,7 +122,7 @@ class _Stream:
         self._line, self._column = 1, 1
         self._ended = False
         self._size = CHUNK
-        self._decode = json.JSONDecoder().scan_once
+        self._decode = json.JSONDecoder().raw_decode
 
     def __enter__(self) -> _Stream:
         try:
@@ -161,7 +162,7 @@ class _Stream:
     def next(self) -> str:
         """The next character that is no space, without taking it; "" at the end."""
         while True:
-            match = WHITESPACE.match(self._text, self._at)
+            match = _SPACES.match(self._text, self._at)
             assert match is not None  # it matches nothing, too
             self._at = match.end()
             if self._at < len(self._text):
@@ -191,9 +192,7 @@ class _Stream:
         while True:
             try:
                 value, end = self._decode(self._text, self._at)
-            except StopIteration as error:
-                problem, place = "Expecting value", error.value
-            except JSONDecodeError as error:
+            except json.JSONDecodeError as error:
                 problem, place = error.msg, error.pos
             except RecursionError as error:
                 raise DataError(f"{self._path}: no dataset: nested too deeply") from error

@@ -19,11 +19,13 @@ class Reading:
     examples: yields the rows one by one; rows that are no rows go to the findings. An image is
     given as the source names it; `ImageFinder` looks it up in `image_folders` below the source's
     root, and completes a missing ending.
+    makes_images: rows hold their image or are about two images; those are written by preparing.
     """
 
     files: tuple[str, ...]
     examples: Callable[[Findings], Iterator[Example]]
     image_folders: tuple[str, ...] = ("", "images")
+    makes_images: bool = False
 
 
 class Layout(Protocol):

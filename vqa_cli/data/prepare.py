@@ -14,6 +14,8 @@ from vqa_cli.data.findings import Finding, Findings
 from vqa_cli.data.folder import is_prepared, read_info
 from vqa_cli.data.gathering import gather
 from vqa_cli.data.image_files import ImageFinder
+from vqa_cli.data.layout import Reading
+from vqa_cli.data.row_images import MadeImages, SourceImages, UnseenImages
 from vqa_cli.data.source import Source
 from vqa_cli.data.writing import whole_folder, write_content, write_info
 from vqa_cli.errors import DataError
@@ -73,11 +75,12 @@ def prepare(
     reading = layout.read(raw)
     target = (out or default_out(raw)).resolve()
     image_root = _image_root(raw, images)
+    makes_images = reading.makes_images and not settings.no_images
     info = {
         "name": raw.name,
         "format": layout.NAME,
         "source": {"files": raw.digests(reading.files)},
-        "image_root": _relative(image_root, target),
+        "image_root": "." if makes_images else _relative(image_root, target),
         "settings": settings.to_mapping(),
     }
     if out is None:
@@ -86,8 +89,9 @@ def prepare(
     report.notice(f"reading {source} ({layout.NAME})")
     findings = Findings()
     finder = ImageFinder(image_root, reading.image_folders, relocated=images is not None)
-    gathered = gather(source, reading, finder, settings, findings, report)
     with whole_folder(target) as folder:
+        row_images = _row_images(finder, folder, reading, settings)
+        gathered = gather(source, reading, row_images, settings, findings, report)
         counts = write_content(folder, gathered)
         result = Prepared(
             out=out or target,
@@ -102,6 +106,14 @@ def prepare(
         described = {k: v for k, v in result.to_json().items() if k not in ("out", "format")}
         write_info(folder, {**info, **described})
     return result
+
+
+def _row_images(
+    finder: ImageFinder, folder: Path, reading: Reading, settings: PrepareSettings
+) -> SourceImages:
+    if settings.no_images:
+        return UnseenImages(finder)
+    return MadeImages(finder, folder) if reading.makes_images else SourceImages(finder)
 
 
 def default_out(source: Source) -> Path:

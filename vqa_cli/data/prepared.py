@@ -84,8 +84,21 @@ class PreparedDataset:
             raise DataError(f"{self.folder}: has no split {split}; it has {', '.join(self.splits)}")
         return self._frame(split_file(split))
 
+    @property
+    def has_images(self) -> bool:
+        """Whether it was prepared with its images."""
+        return not self.info["settings"]["no_images"]
+
     def images(self) -> pd.DataFrame:
-        """Every image in use: image, sha256 (hex), bytes, width, height (upright, in pixels)."""
+        """Every image in use: image, sha256 (hex), bytes, width, height (upright, in pixels).
+
+        Raises DataError where the dataset was prepared without images.
+        """
+        if not self.has_images:
+            raise DataError(
+                f"{self.folder}: was prepared with --no-images, for statistics and for scoring "
+                "predictions; a model needs the images: run vqa prepare again without it"
+            )
         return self._frame(IMAGES_FILE)
 
     def _frame(self, name: str) -> pd.DataFrame:
@@ -158,12 +171,12 @@ def _is_current(out: Path, source: Source, images: Path | None) -> bool:
         reading = choose_layout(source, dataset.info["format"]).read(source)
         if source.digests(reading.files) != dataset.info["source"]["files"]:
             return False
-        used = dataset.images()
+        used = dataset.images() if dataset.has_images else None
     except DataError:  # damaged, or no longer readable: prepare says what is wrong
         return False
     if images is not None and images.resolve() != dataset.image_root:
         return False
-    return all(
+    return used is None or all(
         _size(dataset.image_root / image) == size
         for image, size in zip(used["image"], used["bytes"], strict=True)
     )

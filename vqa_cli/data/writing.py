@@ -98,8 +98,11 @@ def write_content(folder: Path, gathered: Gathered) -> dict[str, int]:
 
 
 def write_info(folder: Path, info: Mapping[str, Any]) -> None:
-    """Write dataset.json last: `info` and the hashes of what lies in the folder."""
-    names = sorted(path.name for path in folder.iterdir())
+    """Write dataset.json last: `info` and the hashes of the files in the folder.
+
+    Those of images that lie there too stand in images.parquet.
+    """
+    names = sorted(path.name for path in folder.iterdir() if path.is_file())
     content = {name: digest_of(folder / name) for name in names}
     fingerprint = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
     write_json(
