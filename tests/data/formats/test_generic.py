@@ -99,7 +99,6 @@ def test_every_column_is_understood_by_its_usual_names(tmp_path: Path) -> None:
         ("['red', 'crimson']", ("red", "crimson"), "alternatives"),
         ("[sic]", ("[sic]",), "alternatives"),
         (None, (), "alternatives"),
-        (math.nan, (), "alternatives"),
         ("  ", (), "alternatives"),
     ],
 )
@@ -110,6 +109,27 @@ def test_answers_come_in_many_forms(
         tmp_path, {"image": "a.png", "question": "q?", "answers": given_answers}
     )[0]
     assert (example.answers, example.answer_kind) == (answers, kind)
+
+
+def test_nan_is_no_answer(tmp_path: Path) -> None:
+    row = {"image": "a.png", "question": "q?"}
+    examples, problems = read_jsonl(
+        tmp_path,
+        {**row, "answer": math.nan},
+        {**row, "answer": math.nan, "split": "test"},
+        {**row, "answer": "nan"},
+    )
+    assert [(example.answers, example.split) for example in examples] == [
+        ((), "test"),
+        (("nan",), None),
+    ]
+    assert problems == [
+        "answer that is NaN (an empty cell): 1 row, e.g. 'q?' (questions.jsonl row 1)",
+        (
+            "answer that is the text nan (an empty cell, written by a program?): 1 row, "
+            "e.g. questions.jsonl row 3"
+        ),
+    ]
 
 
 def test_answer_and_answers_may_alternate(tmp_path: Path) -> None:
