@@ -9,10 +9,8 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from typing import overload
 
 import numpy as np
@@ -22,16 +20,11 @@ from vqa_cli.console import SILENT, Reporter
 from vqa_cli.data.images import MAX_PIXELS, ImageSource, read_image
 from vqa_cli.data.preprocessor import Preprocessor, normalize_question
 from vqa_cli.data.vocabulary import AnswerVocabulary
-from vqa_cli.device import usable_cpus
 from vqa_cli.errors import ModelError, SettingsError
+from vqa_cli.inference.read_ahead import Item, Pixels, read_ahead
 
-Item = tuple[ImageSource, Sequence[str]]
-Pixels = NDArray[np.uint8]
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
-
-CHUNKS_AHEAD = 2
-"""Chunks of images that are decoded while the model works on the one before them."""
 
 
 @dataclass(frozen=True)
@@ -138,70 +131,104 @@ class Answerer(ABC):
         Raises DataError, with its name, for an image that cannot be read, and for an empty
         question.
         """
-        sizes = {"top_k": top_k, "image_batch": image_batch, "question_batch": question_batch}
+        if top_k < 1:
+            raise SettingsError(f"cannot predict: top_k must be at least 1, got {top_k}")
+        asked: deque[Sequence[str]] = deque()
+        if total is None and isinstance(items, Sequence):
+            total = len(items)
+        scores = self.scores(
+            _noting(items, asked),
+            image_batch=image_batch,
+            question_batch=question_batch,
+            total=total,
+            report=report,
+        )
+        return (
+            [
+                Prediction(question, answers)
+                for question, answers in zip(
+                    asked.popleft(), self._answers(logits, top_k), strict=True
+                )
+            ]
+            for logits in scores
+        )
+
+    def scores(
+        self,
+        items: Iterable[Item],
+        *,
+        image_batch: int = 32,
+        question_batch: int = 64,
+        total: int | None = None,
+        report: Reporter = SILENT,
+    ) -> Iterator[Floats]:
+        """Score all answers to the questions of each (image, questions), in the order given.
+
+        Yields the logits (Q, A) of an image's questions, not calibrated; see `probabilities`. The
+        other arguments, and what is raised, are those of `predict`.
+        """
+        sizes = {"image_batch": image_batch, "question_batch": question_batch}
         if wrong := [f"{name} must be at least 1, got {n}" for name, n in sizes.items() if n < 1]:
             raise SettingsError("cannot predict:", wrong)
         if total is None and isinstance(items, Sequence):
             total = len(items)
-        return self._predict(items, top_k, image_batch, question_batch, total, report)
+        return self._scores(items, image_batch, question_batch, total, report)
+
+    def probabilities(self, logits: Floats) -> NDArray[np.float64]:
+        """The calibrated probabilities that logits (Q, A) stand for."""
+        return softmax(logits / self.temperature)
 
     def is_cut(self, question: str) -> bool:
         """Whether the model sees only the beginning of a question, because it is too long."""
         encoding = self.preprocessor.tokenizer.encode(normalize_question(question))
         return bool(encoding.overflowing)
 
-    def _predict(
+    def _scores(
         self,
         items: Iterable[Item],
-        top_k: int,
         image_batch: int,
         question_batch: int,
         total: int | None,
         report: Reporter,
-    ) -> Iterator[list[Prediction]]:
+    ) -> Iterator[Floats]:
         done = 0
-        for pixels, questions in _read_ahead(items, self._pixels, image_batch):
-            predictions = self._answer_chunk(pixels, questions, top_k, question_batch)
+        for pixels, questions in read_ahead(items, self._pixels, image_batch):
+            logits = self._chunk_scores(pixels, questions, question_batch)
+            if not np.isfinite(logits).all():
+                raise ModelError(
+                    "the model's scores are not finite numbers: its weights are damaged, or the"
+                    " training diverged; train it again"
+                )
             done += len(questions)
             report.progress("answering", done, max(total or 0, done))
-            yield from predictions
+            ends = np.cumsum([len(asked) for asked in questions])
+            yield from np.split(logits, ends[:-1])
 
     def _pixels(self, image: ImageSource) -> Pixels:
         rgb = read_image(image, max_pixels=self.max_pixels)
         return self.preprocessor.transform.pixels(rgb)
 
-    def _answer_chunk(
-        self, pixels: list[Pixels], questions: list[Sequence[str]], top_k: int, batch: int
-    ) -> list[list[Prediction]]:
-        """Answer the questions of the images of one chunk; both lists have one entry an image."""
+    def _chunk_scores(
+        self, pixels: list[Pixels], questions: list[Sequence[str]], batch: int
+    ) -> Floats:
+        """The logits (Q, A) of all questions of a chunk; both lists have one entry an image."""
         owner = [image for image, asked in enumerate(questions) for _ in asked]  # non-decreasing
         flat = [question for asked in questions for question in asked]
         if not flat:
-            return [[] for _ in questions]
+            return np.zeros((0, len(self.vocabulary)), dtype=np.float32)
         image_tokens = self.encode_images(self.preprocessor.normalize(np.stack(pixels)))
-        predictions: list[list[Prediction]] = [[] for _ in questions]
+        parts: list[Floats] = []
         for start in range(0, len(flat), batch):
-            part = flat[start : start + batch]
             index = np.asarray(owner[start : start + batch], dtype=np.int64)
             # A slice of the images is enough: the questions of a batch are about neighbours.
             first, last = int(index[0]), int(index[-1])
-            scores = self.logits(
-                image_tokens[first : last + 1], index - first, *self.preprocessor.questions(part)
-            )
-            for image, question, answers in zip(
-                index, part, self._answers(scores, top_k), strict=True
-            ):
-                predictions[image].append(Prediction(question, answers))
-        return predictions
+            tokens = self.preprocessor.questions(flat[start : start + batch])
+            parts.append(self.logits(image_tokens[first : last + 1], index - first, *tokens))
+        return np.concatenate(parts)
 
     def _answers(self, logits: Floats, top_k: int) -> list[tuple[Answer, ...]]:
         """Turn logits (Q, A) into the best answers of each question with their probability."""
-        if not np.isfinite(logits).all():
-            raise ModelError(
-                "the model's scores are not finite numbers: its weights are damaged, or the"
-                " training diverged; train it again"
-            )
-        probabilities = softmax(logits / self.temperature)
+        probabilities = self.probabilities(logits)
         # Stable: among equals the answer that the vocabulary names first, on every machine.
         best = np.argsort(-probabilities, axis=1, kind="stable")[:, :top_k]
         return [
@@ -210,27 +237,15 @@ class Answerer(ABC):
         ]
 
 
+def _noting(items: Iterable[Item], asked: deque[Sequence[str]]) -> Iterator[Item]:
+    """Pass the items on, and keep the questions of those whose answers are not there yet."""
+    for item in items:
+        asked.append(item[1])
+        yield item
+
+
 def softmax(logits: NDArray[np.floating]) -> NDArray[np.float64]:
     """Probabilities along the last axis, in double precision."""
     shifted = logits.astype(np.float64) - logits.max(axis=-1, keepdims=True)
     exponentials = np.exp(shifted)
     return exponentials / exponentials.sum(axis=-1, keepdims=True)
-
-
-def _read_ahead(
-    items: Iterable[Item], read: Callable[[ImageSource], Pixels], size: int
-) -> Iterator[tuple[list[Pixels], list[Sequence[str]]]]:
-    """Yield chunks of up to `size` items, decoded, while threads decode the chunks after them."""
-    stream = iter(items)
-    waiting: deque[list[tuple[Future[Pixels], Sequence[str]]]] = deque()
-    pool = ThreadPoolExecutor(max_workers=usable_cpus(), thread_name_prefix="decode")
-    try:
-        while True:
-            while len(waiting) <= CHUNKS_AHEAD and (chunk := list(islice(stream, size))):
-                waiting.append([(pool.submit(read, image), asked) for image, asked in chunk])
-            if not waiting:
-                return
-            chunk_read = waiting.popleft()
-            yield [pixels.result() for pixels, _ in chunk_read], [asked for _, asked in chunk_read]
-    finally:  # also when the caller stops early, or one image is bad
-        pool.shutdown(cancel_futures=True)
