@@ -1,4 +1,4 @@
-"""Rows of tables: csv, tsv, jsonl and parquet, one mapping a row, read as a stream."""
+"""Rows of tables: csv, tsv, jsonl, parquet and arrow, one mapping a row, read as a stream."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from vqa_cli.data import arrow_files
 from vqa_cli.data.findings import Findings
 from vqa_cli.data.source import not_utf8
 from vqa_cli.errors import DataError
 
-SUFFIXES = (".csv", ".tsv", ".jsonl", ".parquet")
+SUFFIXES = (".csv", ".tsv", ".jsonl", *arrow_files.SUFFIXES)
 _MAX_FIELD = 16_000_000
 _LINES_FOR_COLUMNS = 100
 
@@ -23,8 +24,8 @@ def columns(path: Path) -> list[str]:
     Of a .jsonl those of its first hundred lines. Raises DataError where it cannot be read.
     """
     suffix = path.suffix.lower()
-    if suffix == ".parquet":
-        return list(_parquet(path).schema_arrow.names)
+    if suffix in arrow_files.SUFFIXES:
+        return arrow_files.columns(path)
     try:
         if suffix == ".jsonl":
             return _jsonl_columns(path)
@@ -39,11 +40,15 @@ def columns(path: Path) -> list[str]:
 def rows(path: Path, findings: Findings) -> Iterator[tuple[int, Mapping[str, Any]]]:
     """Yield (number of the row from 1, its values by column).
 
-    Values are texts from csv and tsv, and whatever the file holds from jsonl and parquet. Rows
+    Values are texts from csv and tsv, and whatever the file holds from the others. Rows
     that are no rows (a wrong number of fields, a line that is no JSON object) go to `findings`.
     Raises DataError where the file cannot be read.
     """
-    reader = {".jsonl": _jsonl_rows, ".parquet": _parquet_rows}.get(path.suffix.lower(), _csv_rows)
+    suffix = path.suffix.lower()
+    if suffix in arrow_files.SUFFIXES:
+        yield from arrow_files.rows(path)
+        return
+    reader = _jsonl_rows if suffix == ".jsonl" else _csv_rows
     try:
         yield from reader(path, findings)
     except OSError as error:
@@ -116,29 +121,3 @@ def _jsonl_columns(path: Path) -> list[str]:
     if not names and (problems := [str(finding) for finding in findings]):
         raise DataError(f"{path}: holds no row; {problems[0]}")
     return list(names)
-
-
-def _parquet(path: Path) -> Any:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        return pq.ParquetFile(path)
-    except (pa.ArrowException, OSError) as error:
-        raise DataError(f"{path}: no readable parquet file: {error}") from error
-
-
-def _parquet_rows(path: Path, findings: Findings) -> Iterator[tuple[int, Mapping[str, Any]]]:
-    import pyarrow as pa
-
-    with _parquet(path) as table:
-        number = 0
-        try:
-            for batch in table.iter_batches(batch_size=8192):
-                for row in batch.to_pylist():
-                    number += 1
-                    yield number, row
-        except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-            raise DataError(
-                f"{path}: the parquet file is damaged after row {number}: {error}"
-            ) from error
