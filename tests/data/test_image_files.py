@@ -44,6 +44,14 @@ def test_a_name_may_start_differently_in_each_folder(tmp_path: Path) -> None:
         finder.find("09.jpg")
 
 
+def test_the_folders_in_a_path_may_be_missing(tmp_path: Path) -> None:
+    save_image(tmp_path / "train/42/a.png")
+    save_image(tmp_path / "train/b.png")
+    finder = ImageFinder(tmp_path, ("train", "train/{name}"))
+    assert finder.find("42/a.png") == "train/42/a.png"
+    assert finder.find("42/b.png") == "train/b.png"
+
+
 @pytest.mark.parametrize(
     ("value", "problem"),
     [

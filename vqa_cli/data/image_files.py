@@ -27,8 +27,9 @@ class ImageFinder:
 
     root: the image root.
     folders: folders below the root where a row's image may lie, tried in this order; "" is the
-    root itself, and "train2014/COCO_train2014_{}" a folder whose files' names go on like this. A
-    name without an image's ending is completed by the file that has it as stem.
+    root itself, and "train2014/COCO_train2014_{}" a folder whose files' names go on like this;
+    "train/{name}" is for the last part of a path alone. A name without an image's ending is
+    completed by the file that has it as stem.
     relocated: the user named the root, so that it may also be the first folder of a row's path:
     "images/a.png" is then found as "a.png" too.
 
@@ -83,6 +84,8 @@ class ImageFinder:
         for folder in self._folders:
             if "{}" in folder:
                 yield folder.replace("{}", path)
+            elif "{name}" in folder:
+                yield folder.replace("{name}", path.rsplit("/", 1)[-1])
             else:
                 yield f"{folder}/{path}" if folder else path
         if self._relocated and "/" in path:
