@@ -45,6 +45,8 @@ METRIC_TITLES = {
 }
 NO_TYPE = "(none)"
 """Where questions without a type are counted, if others have one."""
+NOTHING = frozenset({""})
+"""The set of answers of an empty text."""
 
 
 def score(
@@ -67,8 +69,8 @@ def score(
 
 
 def answer_set(text: str) -> frozenset[str]:
-    """The answers between the commas of a text, each by its `answer_key`."""
-    return frozenset(answer_key(answer) for answer in text.split(","))
+    """The answers between the commas of a text, each by its `answer_key`; never empty."""
+    return frozenset(answer_key(answer) for answer in text.split(",") if answer.strip()) or NOTHING
 
 
 def right_answer(answers: Sequence[str], kind: AnswerKind) -> str:
