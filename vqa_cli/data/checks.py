@@ -61,21 +61,33 @@ def collect(examples: Iterable[Example], images: SourceImages, findings: Finding
 
 
 def row_problem(example: Example) -> str | None:
-    """Why a row cannot be used, its image aside."""
+    """Why a row cannot be used, its image aside.
+
+    Empty answers are taken where the source says that the question cannot be answered (VizWiz).
+    """
     if not example.question or example.question.isspace():
         return "question that is empty"
-    said = any(answer and not answer.isspace() for answer in example.answers)
-    if not said and (example.answers or example.split != "test"):
-        return "answer that is empty"
-    return None if _is_whole(example) else "text with half a character (a lone surrogate)"
+    said = "".join(example.answers)
+    if not said or said.isspace():
+        unanswerable = example.answerable is False and example.answers
+        if not unanswerable and (example.answers or example.split != "test"):
+            return "answer that is empty"
+    return None if _is_whole(example, said) else "text with half a character (a lone surrogate)"
 
 
-def _is_whole(example: Example) -> bool:
+def _is_whole(example: Example, answers: str) -> bool:
     """Whether all texts can be written as UTF-8; JSON's escapes can spell some that cannot."""
-    named = (example.question_id, example.question_type, example.answer_type, example.group)
-    texts = (example.question, *example.answers, *(example.choices or ()), *filter(None, named))
-    text = "".join(texts)
-    return text.isascii() or not any("\ud800" <= letter <= "\udfff" for letter in text)
+    text = (
+        f"{example.image}{example.question}{answers}{example.question_id}{example.question_type}"
+        f"{example.answer_type}{example.group}{''.join(example.choices or ())}"
+    )
+    if text.isascii():
+        return True
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _made_unique(question_id: str, known: set[str]) -> str:
