@@ -7,11 +7,12 @@ import pytest
 
 from vqa_cli.errors import ModelError
 from vqa_cli.model_folder import (
+    Confidence,
     check_checksums,
     check_complete,
     check_finished,
     read_config,
-    read_temperature,
+    read_confidence,
     resolve_model,
     write_checksums,
 )
@@ -161,6 +162,16 @@ def test_a_changed_file_is_named(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("value", ["0", "-1", "null", '"1"', "Infinity", "NaN"])
 def test_a_temperature_must_be_a_positive_number(tmp_path: Path, value: str) -> None:
-    (tmp_path / "calibration.json").write_text(f'{{"temperature": {value}}}')
+    (tmp_path / "calibration.json").write_text(
+        f'{{"temperature": {value}, "activation": "softmax"}}'
+    )
     with pytest.raises(ModelError, match=r"calibration\.json: damaged: the temperature is"):
-        read_temperature(tmp_path)
+        read_confidence(tmp_path)
+
+
+def test_an_unknown_activation_is_damage(tmp_path: Path) -> None:
+    (tmp_path / "calibration.json").write_text('{"temperature": 2.0, "activation": "tanh"}')
+    with pytest.raises(ModelError, match="the activation is 'tanh', not one of softmax, sigmoid"):
+        read_confidence(tmp_path)
+    (tmp_path / "calibration.json").write_text('{"temperature": 2, "activation": "sigmoid"}')
+    assert read_confidence(tmp_path) == Confidence(2.0, "sigmoid")

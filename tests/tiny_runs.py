@@ -86,12 +86,13 @@ def write_run(
     folder: Path, model: VQAModel, *, finished: bool = True, data: PreparedDataset | None = None
 ) -> Path:
     """Write the files of a run folder, as training leaves them."""
+    from vqa_cli.model_folder import Confidence
     from vqa_cli.models.checkpoint import save_calibration, save_config, save_weights
 
     folder.mkdir(parents=True)
     recorded = {"folder": str(data.folder), "images": str(data.image_root)} if data else {}
     save_config(folder, model, {"preset": "tiny", "data": recorded})
-    save_calibration(folder, TEMPERATURE, save_weights(folder, model))
+    save_calibration(folder, Confidence(TEMPERATURE, "softmax"), save_weights(folder, model))
     tiny_preprocessor().save(folder)
     tiny_vocabulary().save(folder / "answers.json")
     if finished:

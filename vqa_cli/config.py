@@ -26,8 +26,10 @@ PRESETS = ("auto", "tiny", "small", "base")
 FUSIONS = ("concat", "attention", "cross", "joint")
 TUNINGS = ("frozen", "full")
 RESIZES = ("squash", "letterbox")
+SPLIT_BY = ("image", "question")
 DEVICES = ("auto", "cpu", "cuda", "mps")
 PRECISIONS = ("auto", "float32", "bfloat16")
+OBJECTIVES = ("auto", "cross-entropy", "binary")
 
 
 def setting(
@@ -147,6 +149,11 @@ class PrepareSettings(Settings):
     test_share: float = setting(
         0.1, "Share of the images for test, where the data has no splits at all.", low=0, below=1
     )
+    split_by: str = setting(
+        "image",
+        "What is never split apart in splits that are made; question leaks images.",
+        choices=SPLIT_BY,
+    )
     split_seed: int = setting(0, "Seed of the splits that are made.", low=0)
     top: int = setting(3000, "Keep the most frequent answers of train, at most so many.", low=1)
     min_count: int = setting(1, "Keep answers that train has at least so often.", low=1)
@@ -205,11 +212,21 @@ class TrainSettings(Settings):
     encoder_learning_rate: float | None = setting(
         None, "Peak rate of the encoders; default: by preset.", above=0
     )
+    objective: str = setting(
+        "auto",
+        "What is minimised; auto: binary where questions have several annotators.",
+        choices=OBJECTIVES,
+    )
     weight_decay: float = setting(0.01, "AdamW's decoupled weight decay.", low=0)
     warmup: float = setting(0.05, "Share of the steps with a rising rate.", low=0, high=1)
     label_smoothing: float = setting(0.0, "Probability spread over all answers.", low=0, below=1)
     max_gradient_norm: float = setting(1.0, "Clip the gradient to this norm.", above=0)
     seed: int = setting(0, "Seed of weights, order and dropout.", low=0)
+
+    def problems(self) -> Iterable[str]:
+        yield from super().problems()
+        if self.objective == "binary" and self.label_smoothing:
+            yield "--label-smoothing belongs to --objective cross-entropy"
 
 
 @dataclass(frozen=True)

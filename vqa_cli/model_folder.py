@@ -8,12 +8,13 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable
+from dataclasses import asdict, dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from vqa_cli.errors import ModelError
-from vqa_cli.files import RESTORE, sha256, write_text
+from vqa_cli.files import RESTORE, sha256, write_json, write_text
 
 RUN = "vqa-run"
 EXPORT = "vqa-export"
@@ -34,6 +35,8 @@ NEEDED = (
     CHECKSUMS_FILE,
 )
 """What an exported folder must hold to answer."""
+
+ACTIVATIONS = ("softmax", "sigmoid")
 
 FINISHED = "metrics.json"
 """The file that training writes last: a run that has it is finished."""
@@ -163,15 +166,34 @@ def check_complete(folder: Path) -> None:
         )
 
 
-def read_temperature(folder: Path) -> float:
-    """Read the temperature of calibration.json. Raises ModelError where it is damaged."""
-    value = read_json(folder / "calibration.json").get("temperature")
-    if isinstance(value, (int, float)) and 0 < value < float("inf"):
-        return float(value)
-    raise ModelError(
-        f"{folder / 'calibration.json'}: damaged: the temperature is {value!r}, not a positive"
-        f" number; {_again(EXPORT)}"
-    )
+@dataclass(frozen=True)
+class Confidence:
+    """How logits become confidences: `activation(logits / temperature)`.
+
+    activation: "softmax", where the answers share a probability of 1, or "sigmoid", where each
+    has its own.
+    """
+
+    temperature: float
+    activation: str
+
+
+def read_confidence(folder: Path) -> Confidence:
+    """Read calibration.json. Raises ModelError where it is damaged."""
+    path = folder / "calibration.json"
+    content = read_json(path)
+    value, activation = content.get("temperature"), content.get("activation")
+    if not isinstance(value, (int, float)) or not 0 < value < float("inf"):
+        raise ModelError(
+            f"{path}: damaged: the temperature is {value!r}, not a positive number;"
+            f" {_again(EXPORT)}"
+        )
+    if activation not in ACTIVATIONS:
+        raise ModelError(
+            f"{path}: damaged: the activation is {activation!r}, not one of"
+            f" {', '.join(ACTIVATIONS)}; {_again(EXPORT)}"
+        )
+    return Confidence(float(value), activation)
 
 
 def write_checksums(folder: Path, names: Iterable[str]) -> None:
@@ -194,3 +216,25 @@ def check_checksums(folder: Path) -> None:
                 f"{folder / name}: damaged or changed: it does not match {CHECKSUMS_FILE};"
                 f" {_again(EXPORT)}"
             )
+
+
+def write_confidence(folder: Path, confidence: Confidence) -> None:
+    """Replace what calibration.json says of confidences, and its checksum where there is one.
+
+    What else it holds, as the digest of the weights that it is for, stays.
+
+    Raises ModelError where a file cannot be read or written.
+    """
+    path = folder / "calibration.json"
+    checksums = folder / CHECKSUMS_FILE
+    try:
+        write_json(path, {**read_json(path), **asdict(confidence)})
+        if checksums.is_file():
+            lines = checksums.read_text(encoding="utf-8").splitlines()
+            others = [line for line in lines if line.partition("  ")[2] != path.name]
+            renewed = sorted([*others, f"{sha256(path)}  {path.name}"], key=lambda line: line[66:])
+            write_text(checksums, "".join(f"{line}\n" for line in renewed))
+    except OSError as error:
+        raise ModelError(
+            f"{error.filename or path}: cannot be written: {error.strerror or error}"
+        ) from error

@@ -6,6 +6,7 @@ from vqa_cli.evaluation import calibration
 from vqa_cli.evaluation.calibration import (
     HIGHEST,
     LOWEST,
+    fit_sigmoid_temperature,
     fit_temperature,
 )
 from vqa_cli.evaluation.reliability import expected_calibration_error
@@ -115,3 +116,27 @@ def test_a_fitted_temperature_calibrates():
 
     assert error(1.0) > 0.2
     assert error(fit_temperature(logits, targets)) < 0.02
+
+
+def test_the_sigmoids_temperature_is_that_of_the_drawn_answers() -> None:
+    random = np.random.default_rng(0)
+    true = random.normal(size=20_000)
+    right = random.random(20_000) < 1 / (1 + np.exp(-true))
+    assert fit_sigmoid_temperature(3 * true, right) == pytest.approx(3.0, rel=0.05)
+    soft = 1 / (1 + np.exp(-true))
+    assert fit_sigmoid_temperature(0.5 * true, soft) == pytest.approx(0.5, rel=1e-3)
+
+
+def test_a_sigmoid_that_is_always_right_is_as_sure_as_so_many_answers_support() -> None:
+    temperature = fit_sigmoid_temperature([4.0] * 8, [1.0] * 8)
+    assert 1 / (1 + np.exp(-4 / temperature)) == pytest.approx(0.9, abs=1e-3)
+
+
+@pytest.mark.parametrize("best", [[], [0.0, 0.0]])
+def test_a_sigmoid_with_nothing_to_fit_on(best: list[float]) -> None:
+    assert fit_sigmoid_temperature(best, best) == 1.0
+
+
+def test_a_sigmoid_of_scores_that_are_not_finite() -> None:
+    with pytest.raises(ModelError, match="not finite"):
+        fit_sigmoid_temperature([np.nan], [1.0])

@@ -6,6 +6,7 @@ import numpy as np
 
 from tests.tiny_runs import tiny_preprocessor, tiny_vocabulary
 from vqa_cli.inference.answerer import Answerer, Floats, Ints
+from vqa_cli.model_folder import Confidence
 
 
 class FakeAnswerer(Answerer):
@@ -15,7 +16,7 @@ class FakeAnswerer(Answerer):
     """
 
     def __init__(self) -> None:
-        super().__init__(tiny_preprocessor(), tiny_vocabulary(), temperature=1.0)
+        super().__init__(tiny_preprocessor(), tiny_vocabulary(), Confidence(1.0, "softmax"))
         self.encoded: list[int] = []
         self.passes: list[tuple[int, int]] = []  # (B, Q)
 

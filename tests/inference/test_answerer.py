@@ -198,3 +198,30 @@ def test_progress_counts_the_images() -> None:
     list(FakeAnswerer().predict(iter(items), image_batch=2, report=unknown))
     assert known.calls == [(2, 5), (4, 5), (5, 5)]
     assert unknown.calls == [(2, 2), (4, 4), (5, 5)]
+
+
+def test_scores_are_the_logits_and_probabilities_their_calibrated_form(photo: Path) -> None:
+    answerer = FakeAnswerer()
+    answerer.temperature = 2.0
+    two, none, one = answerer.scores([(photo, QUESTIONS[:2]), (photo, []), (photo, QUESTIONS[:1])])
+    assert (two.shape, none.shape, one.shape) == ((2, 5), (0, 5), (1, 5))
+    assert np.array_equal(two[:1], one)
+    asked = answerer.ask(photo, QUESTIONS[0], top_k=5)
+    shares = answerer.probabilities(one)[0]
+    assert shares == pytest.approx(softmax(one.astype(np.float64) / 2)[0])
+    for answer in asked.answers:
+        index = answerer.vocabulary.index(answer.text)
+        assert index is not None
+        assert answer.confidence == shares[index]
+
+
+def test_with_a_sigmoid_every_answer_has_its_own_probability(photo: Path) -> None:
+    answerer = FakeAnswerer()
+    best = answerer.ask(photo, QUESTIONS[0]).answer
+    answerer.activation, answerer.temperature = "sigmoid", 0.5
+    (logits,) = answerer.scores([(photo, QUESTIONS[:1])])
+    expected = 1 / (1 + np.exp(-2 * logits.astype(np.float64)))
+    assert answerer.probabilities(logits) == pytest.approx(expected)
+    assert answerer.ask(photo, QUESTIONS[0]).answer == best
+    extreme = np.array([[-1e5, 0.0, 1e5]], dtype=np.float32)
+    assert answerer.probabilities(extreme).tolist() == [[0.0, 0.5, 1.0]]

@@ -89,7 +89,7 @@ def test_a_run_folder_stands_alone(run: Path) -> None:
     assert (run.parent / "latest").read_text().strip() == run.name
     metrics = json.loads((run / "metrics.json").read_text())
     checkpoint = load_checkpoint(run)
-    assert checkpoint.temperature == metrics["temperature"]
+    assert checkpoint.confidence.temperature == metrics["temperature"]
     assert len(checkpoint.vocabulary) == checkpoint.config["model"]["answers"]
     assert len((run / "history.csv").read_text().splitlines()) == 1 + 3
 

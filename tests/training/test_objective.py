@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 
 from vqa_cli.data.vocabulary import AnswerVocabulary
-from vqa_cli.training.objective import cross_entropy_sum, soft_targets
+from vqa_cli.training.objective import first_bias, loss_sum, soft_targets
 
 VOCABULARY = AnswerVocabulary.build(["red"] * 3 + ["blue"] * 2 + ["dog"])
 
@@ -15,10 +15,10 @@ def test_one_answer_is_one_class() -> None:
     assert targets.best().tolist() == [1, 0]
 
 
-def test_annotators_share_the_target_by_their_official_scores() -> None:
-    # Of ten, three say blue (0.9) and seven red (1.0): 0.9 and 1.0 of 1.9.
+def test_annotators_answers_are_worth_their_official_scores() -> None:
+    # Of ten, three say blue (0.9) and seven red (1.0).
     targets = soft_targets([["blue"] * 3 + ["red"] * 7], ["annotators"], VOCABULARY)
-    expected = [1.0 / 1.9, 0.9 / 1.9, 0.0]
+    expected = [1.0, 0.9, 0.0]
     assert targets.dense(np.array([0]), 3)[0].tolist() == pytest.approx(expected)
 
 
@@ -34,14 +34,37 @@ def test_answers_outside_the_vocabulary_are_no_target() -> None:
     assert targets.dense(np.array([1, 0]), 3).tolist() == [[1, 0, 0], [0, 0, 0]]
 
 
-def test_the_loss_is_a_sum_and_a_row_without_target_adds_nothing() -> None:
-    logits = torch.randn(3, 4, generator=torch.Generator().manual_seed(0))
-    targets = torch.tensor([[0.0, 1, 0, 0], [0.5, 0, 0.5, 0], [0, 0, 0, 0]])
-    expected = -(F.log_softmax(logits, -1) * targets).sum()
-    assert cross_entropy_sum(logits, targets).item() == pytest.approx(expected.item(), rel=1e-6)
+LOGITS = torch.randn(3, 4, generator=torch.Generator().manual_seed(0))
+SCORES = torch.tensor([[0.0, 1, 0, 0], [0.9, 0, 0.3, 0], [0, 0, 0, 0]])
+
+
+def test_the_cross_entropy_is_that_of_the_scores_made_to_sum_to_1() -> None:
+    shares = torch.tensor([[0.0, 1, 0, 0], [0.75, 0, 0.25, 0], [0, 0, 0, 0]])
+    expected = -(F.log_softmax(LOGITS, -1) * shares).sum()
+    loss = loss_sum("cross-entropy", LOGITS, SCORES)
+    assert loss.item() == pytest.approx(expected.item(), rel=1e-6)
+
+
+def test_the_binary_loss_takes_every_answer_for_itself_and_no_row_without_a_target() -> None:
+    sure = torch.sigmoid(LOGITS[:2])
+    expected = -(SCORES[:2] * sure.log() + (1 - SCORES[:2]) * (1 - sure).log()).sum()
+    assert loss_sum("binary", LOGITS, SCORES).item() == pytest.approx(expected.item(), rel=1e-5)
+
+
+@pytest.mark.parametrize("objective", ["cross-entropy", "binary"])
+def test_the_loss_is_a_sum_over_questions(objective: str) -> None:
+    parts = [loss_sum(objective, LOGITS[i : i + 1], SCORES[i : i + 1]) for i in range(3)]
+    whole = loss_sum(objective, LOGITS, SCORES)
+    assert whole.item() == pytest.approx(sum(part.item() for part in parts), rel=1e-6)
 
 
 def test_label_smoothing_changes_the_loss() -> None:
     logits, targets = torch.tensor([[4.0, 0.0]]), torch.tensor([[1.0, 0.0]])
-    plain = cross_entropy_sum(logits, targets)
-    assert cross_entropy_sum(logits, targets, 0.1) > plain
+    plain = loss_sum("cross-entropy", logits, targets)
+    assert loss_sum("cross-entropy", logits, targets, 0.1) > plain
+
+
+def test_answers_begin_improbable_where_each_has_its_own_probability() -> None:
+    assert first_bias("cross-entropy", 100) == 0.0
+    assert torch.sigmoid(torch.tensor(first_bias("binary", 100))).item() == pytest.approx(0.01)
+    assert first_bias("binary", 1) == 0.0

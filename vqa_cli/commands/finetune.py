@@ -80,7 +80,8 @@ def finetune(
         print(json.dumps(result.to_json()))
         return
     print(
-        f"{result.run}: val accuracy {result.val_accuracy:.2%} (epoch {result.best_epoch}) after "
+        f"{result.run}: val accuracy {result.val_accuracy:.2%} (epoch {result.best_epoch}; before "
+        f"training {result.val_accuracy_untrained:.2%}) after "
         f"{result.seconds:.0f} s ({result.seconds_features:.0f} s features, "
         f"{result.seconds_training:.0f} s training)"
     )

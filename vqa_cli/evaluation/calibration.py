@@ -46,11 +46,7 @@ def fit_temperature(logits: ArrayLike, targets: ArrayLike) -> float:
         raise ValueError(f"expected (Q, A) and (Q,), got {scores.shape} and {classes.shape}")
     if classes.size and int(classes.max()) >= scores.shape[1]:
         raise ValueError(f"target {int(classes.max())} of {scores.shape[1]} classes")
-    if not np.isfinite(scores).all():
-        raise ModelError(
-            "the model's scores are not finite numbers, so no temperature can be fitted: "
-            "the training diverged; train again with a smaller --learning-rate"
-        )
+    _check_finite(scores)
     if scores.shape[1] < 2:
         return 1.0
     best = scores.max(axis=1)
@@ -63,6 +59,42 @@ def fit_temperature(logits: ArrayLike, targets: ArrayLike) -> float:
         supported = (count + 1) / (count + 2)
         return _bisect(lambda t: _mean_confidence(scores, t) - supported)
     return _bisect(lambda t: _slope(scores, classes, t))
+
+
+def fit_sigmoid_temperature(best: ArrayLike, worth: ArrayLike) -> float:
+    """The temperature T that minimises the binary cross-entropy of `sigmoid(best / T)`.
+
+    best: (Q,), the logit of each question's best answer, finite. worth: (Q,), what that answer
+    scores, in [0, 1].
+
+    As in `fit_temperature` the derivative by 1/T is monotone. Nothing to fit on, or logits that
+    are all 0, gives 1. Where every answer is as right as its logit's sign says, the mean
+    confidence of the sign is what so many right ones support.
+
+    Raises ModelError for logits that are not finite.
+    """
+    logits, scores = np.asarray(best, dtype=np.float64), np.asarray(worth, dtype=np.float64)
+    if logits.ndim != 1 or logits.shape != scores.shape:
+        raise ValueError(f"expected two (Q,), got {logits.shape} and {scores.shape}")
+    _check_finite(logits)
+    if not logits.any():
+        return 1.0
+    if (scores == (logits > 0)).all():
+        supported = (len(logits) + 1) / (len(logits) + 2)
+        return _bisect(lambda t: float(_sigmoid(np.abs(logits) / t).mean()) - supported)
+    return _bisect(lambda t: float((logits * (_sigmoid(logits / t) - scores)).sum()))
+
+
+def _check_finite(logits: NDArray[np.floating]) -> None:
+    if not np.isfinite(logits).all():
+        raise ModelError(
+            "the model's scores are not finite numbers, so no temperature can be fitted: "
+            "the training diverged; train again with a smaller --learning-rate"
+        )
+
+
+def _sigmoid(logits: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.exp(-np.logaddexp(0.0, -logits))
 
 
 def _bisect(too_cold: Callable[[float], float]) -> float:

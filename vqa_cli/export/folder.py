@@ -6,7 +6,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -144,7 +144,7 @@ def write_folder(checkpoint: Checkpoint, folder: Path, report: Reporter = SILENT
     export_answerer(model, folder / ANSWERER_FILE)
     checkpoint.preprocessor.save(folder)
     checkpoint.vocabulary.save(folder / "answers.json")
-    write_json(folder / "calibration.json", {"temperature": checkpoint.temperature})
+    write_json(folder / "calibration.json", asdict(checkpoint.confidence))
     config = describe(checkpoint)
     write_json(folder / "config.json", config)
     write_text(folder / "README.md", readme(config, checkpoint))
@@ -183,7 +183,7 @@ def check_parity(checkpoint: Checkpoint, folder: Path, examples: Examples) -> Pa
         checkpoint.model,
         checkpoint.preprocessor,
         checkpoint.vocabulary,
-        checkpoint.temperature,
+        checkpoint.confidence,
         choose_device(ON_CPU),
     )
     return compare(reference, load_exported(folder, ON_CPU), examples)

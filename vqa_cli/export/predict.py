@@ -14,7 +14,7 @@ import onnxruntime as ort
 from PIL import Image, ImageOps
 from tokenizers import Tokenizer
 
-HERE = Path(__file__).resolve().parent
+HERE, GRAPHS = Path(__file__).resolve().parent, ("image_encoder", "answerer")
 
 
 def read_json(name: str) -> Any:
@@ -50,15 +50,14 @@ def pixel_values(image: Image.Image, settings: dict[str, Any]) -> np.ndarray:
 
 
 def predict(image: str, questions: list[str]) -> list[tuple[str, float]]:
-    """Give the best answer to each question and its probability."""
-    preprocess = read_json("preprocess.json")
+    """Give the best answer to each question and its confidence."""
+    preprocess, calibration = read_json("preprocess.json"), read_json("calibration.json")
     tokenizer = Tokenizer.from_file(str(HERE / "tokenizer.json"))
     tokenizer.enable_truncation(preprocess["max_question_tokens"])
     tokenizer.enable_padding(pad_id=preprocess["pad_token_id"])
     texts = [" ".join(unicodedata.normalize("NFC", question).split()) for question in questions]
     encoded = tokenizer.encode_batch(texts)
-    image_encoder = ort.InferenceSession(HERE / "image_encoder.onnx")
-    answerer = ort.InferenceSession(HERE / "answerer.onnx")
+    image_encoder, answerer = (ort.InferenceSession(HERE / f"{name}.onnx") for name in GRAPHS)
     inputs = {"pixel_values": pixel_values(read_image(image), preprocess["image"])}
     inputs = {
         "image_tokens": image_encoder.run(None, inputs)[0],
@@ -66,11 +65,12 @@ def predict(image: str, questions: list[str]) -> list[tuple[str, float]]:
         "input_ids": np.array([one.ids for one in encoded], dtype=np.int64),
         "attention_mask": np.array([one.attention_mask for one in encoded], dtype=np.int64),
     }
-    logits = answerer.run(None, inputs)[0].astype(np.float64)
-    logits /= read_json("calibration.json")["temperature"]
-    scores = np.exp(logits - logits.max(-1, keepdims=True))
+    logits = answerer.run(None, inputs)[0].astype(np.float64) / calibration["temperature"]
+    total = np.logaddexp.reduce(logits, axis=-1, keepdims=True)
+    if calibration["activation"] == "sigmoid":
+        total = np.logaddexp(0.0, logits)
     answers = [entry["answer"] for entry in read_json("answers.json")["answers"]]
-    return [(answers[row.argmax()], row.max() / row.sum()) for row in scores]
+    return [(answers[row.argmax()], row.max()) for row in np.exp(logits - total)]
 
 
 if __name__ == "__main__":

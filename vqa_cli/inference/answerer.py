@@ -22,6 +22,7 @@ from vqa_cli.data.preprocessor import Preprocessor, normalize_question
 from vqa_cli.data.vocabulary import AnswerVocabulary
 from vqa_cli.errors import ModelError, SettingsError
 from vqa_cli.inference.read_ahead import Item, Pixels, read_ahead
+from vqa_cli.model_folder import Confidence
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
@@ -59,18 +60,18 @@ class Answerer(ABC):
 
     preprocessor: turns images and questions into the arrays that the model takes.
     vocabulary: the answers, in the order of the logits.
-    temperature: the logits are divided by it before the softmax.
+    temperature, activation: confidences are activation(logits / temperature).
     max_pixels: larger images are refused.
     """
 
     max_pixels = MAX_PIXELS
 
     def __init__(
-        self, preprocessor: Preprocessor, vocabulary: AnswerVocabulary, temperature: float
+        self, preprocessor: Preprocessor, vocabulary: AnswerVocabulary, confidence: Confidence
     ) -> None:
         self.preprocessor = preprocessor
         self.vocabulary = vocabulary
-        self.temperature = temperature
+        self.temperature, self.activation = confidence.temperature, confidence.activation
 
     @abstractmethod
     def encode_images(self, pixel_values: Floats) -> Floats:
@@ -80,7 +81,7 @@ class Answerer(ABC):
     def logits(
         self, image_tokens: Floats, image_index: Ints, input_ids: Ints, attention_mask: Ints
     ) -> Floats:
-        """Score all answers: (B, N, D), (Q,), (Q, L), (Q, L) -> (Q, A), before the temperature."""
+        """Score all answers: (B, N, D), (Q,), (Q, L), (Q, L) -> (Q, A), before the calibration."""
 
     @abstractmethod
     def describe(self) -> str:
@@ -175,8 +176,9 @@ class Answerer(ABC):
         return self._scores(items, image_batch, question_batch, total, report)
 
     def probabilities(self, logits: Floats) -> NDArray[np.float64]:
-        """The calibrated probabilities that logits (Q, A) stand for."""
-        return softmax(logits / self.temperature)
+        """The calibrated probabilities, from 0 to 1, that logits (Q, A) stand for."""
+        scaled = logits.astype(np.float64) / self.temperature
+        return softmax(scaled) if self.activation == "softmax" else sigmoid(scaled)
 
     def is_cut(self, question: str) -> bool:
         """Whether the model sees only the beginning of a question, because it is too long."""
@@ -244,8 +246,12 @@ def _noting(items: Iterable[Item], asked: deque[Sequence[str]]) -> Iterator[Item
         yield item
 
 
-def softmax(logits: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Probabilities along the last axis, in double precision."""
-    shifted = logits.astype(np.float64) - logits.max(axis=-1, keepdims=True)
-    exponentials = np.exp(shifted)
+def softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Probabilities that sum to 1 along the last axis."""
+    exponentials = np.exp(logits - logits.max(axis=-1, keepdims=True))
     return exponentials / exponentials.sum(axis=-1, keepdims=True)
+
+
+def sigmoid(logits: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Probabilities of their own; written so that no exponential overflows."""
+    return np.exp(-np.logaddexp(0.0, -logits))

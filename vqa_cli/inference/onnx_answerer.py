@@ -16,9 +16,10 @@ from vqa_cli.inference.answerer import Answerer, Floats, Ints
 from vqa_cli.model_folder import (
     ANSWERER_FILE,
     IMAGE_ENCODER_FILE,
+    Confidence,
     check_checksums,
     check_complete,
-    read_temperature,
+    read_confidence,
 )
 
 CPU = "CPUExecutionProvider"
@@ -38,9 +39,9 @@ class OnnxAnswerer(Answerer):
         answerer: ort.InferenceSession,
         preprocessor: Preprocessor,
         vocabulary: AnswerVocabulary,
-        temperature: float,
+        confidence: Confidence,
     ) -> None:
-        super().__init__(preprocessor, vocabulary, temperature)
+        super().__init__(preprocessor, vocabulary, confidence)
         self._image_encoder = image_encoder
         self._answerer = answerer
 
@@ -84,13 +85,13 @@ def load_exported(folder: Path, settings: DeviceSettings) -> OnnxAnswerer:
 def _load(folder: Path, settings: DeviceSettings, providers: list[str]) -> OnnxAnswerer:
     preprocessor = Preprocessor.load(folder)
     vocabulary = AnswerVocabulary.load(folder / "answers.json", error=ModelError)
-    temperature = read_temperature(folder)
+    confidence = read_confidence(folder)
     image_encoder = open_session(folder / IMAGE_ENCODER_FILE, settings, providers)
     answerer = open_session(folder / ANSWERER_FILE, settings, providers)
     _check_graph(folder / IMAGE_ENCODER_FILE, image_encoder, IMAGE_ENCODER_NAMES)
     _check_graph(folder / ANSWERER_FILE, answerer, ANSWERER_NAMES)
     _check_sizes(folder, image_encoder, answerer, preprocessor, vocabulary)
-    return OnnxAnswerer(image_encoder, answerer, preprocessor, vocabulary, temperature)
+    return OnnxAnswerer(image_encoder, answerer, preprocessor, vocabulary, confidence)
 
 
 def choose_providers(settings: DeviceSettings) -> list[str]:

@@ -12,6 +12,7 @@ from vqa_cli.data.preprocessor import Preprocessor
 from vqa_cli.data.vocabulary import AnswerVocabulary
 from vqa_cli.device import Device, apply_threads, choose_device
 from vqa_cli.inference.answerer import Answerer, Floats, Ints
+from vqa_cli.model_folder import Confidence
 from vqa_cli.models.checkpoint import load_checkpoint
 from vqa_cli.models.vqa_model import VQAModel
 
@@ -24,10 +25,10 @@ class TorchAnswerer(Answerer):
         model: VQAModel,
         preprocessor: Preprocessor,
         vocabulary: AnswerVocabulary,
-        temperature: float,
+        confidence: Confidence,
         device: Device,
     ) -> None:
-        super().__init__(preprocessor, vocabulary, temperature)
+        super().__init__(preprocessor, vocabulary, confidence)
         self.model = model.eval().to(device.name)
         self.device = device
 
@@ -68,7 +69,7 @@ def load_run(folder: Path, settings: DeviceSettings) -> TorchAnswerer:
         checkpoint.model,
         checkpoint.preprocessor,
         checkpoint.vocabulary,
-        checkpoint.temperature,
+        checkpoint.confidence,
         device,
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +16,11 @@ from vqa_cli.files import RESTORE, replacing, sha256, write_json
 from vqa_cli.model_folder import (
     FORMAT_VERSIONS,
     RUN,
+    Confidence,
     is_finished,
+    read_confidence,
     read_config,
     read_json,
-    read_temperature,
 )
 from vqa_cli.models.vqa_model import VQAModel, VQAModelConfig
 
@@ -31,7 +32,7 @@ class Checkpoint:
     model: VQAModel  # float32, on the CPU, in evaluation mode
     preprocessor: Preprocessor
     vocabulary: AnswerVocabulary
-    temperature: float
+    confidence: Confidence
     config: dict[str, Any]
 
 
@@ -52,11 +53,10 @@ def save_weights(folder: Path, model: VQAModel) -> str:
     return sha256(path)
 
 
-def save_calibration(folder: Path, temperature: float, weights_sha256: str) -> None:
+def save_calibration(folder: Path, confidence: Confidence, weights_sha256: str) -> None:
     """Write calibration.json, tied to the weights that the temperature was fitted for."""
     write_json(
-        folder / "calibration.json",
-        {"temperature": temperature, "weights_sha256": weights_sha256},
+        folder / "calibration.json", {**asdict(confidence), "weights_sha256": weights_sha256}
     )
 
 
@@ -83,7 +83,7 @@ def load_checkpoint(folder: Path) -> Checkpoint:
         model=model.eval(),
         preprocessor=Preprocessor.load(folder),
         vocabulary=AnswerVocabulary.load(folder / "answers.json", error=ModelError),
-        temperature=read_temperature(folder),
+        confidence=read_confidence(folder),
         config=config,
     )
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import torch
 from accelerate import Accelerator
 from accelerate.utils import broadcast_object_list
 
@@ -18,7 +19,7 @@ from vqa_cli.data.prepared import PreparedDataset, open_or_prepare
 from vqa_cli.device import Device, apply_threads, choose_device
 from vqa_cli.errors import DataError
 from vqa_cli.files import write_json, write_text
-from vqa_cli.model_folder import FINISHED
+from vqa_cli.model_folder import FINISHED, Confidence
 from vqa_cli.models.building import BuiltModel, build_model
 from vqa_cli.models.checkpoint import (
     Checkpoint,
@@ -28,6 +29,7 @@ from vqa_cli.models.checkpoint import (
     save_weights,
 )
 from vqa_cli.training.model_card import model_card
+from vqa_cli.training.objective import first_bias
 from vqa_cli.training.recipe import Trainer, optimizer_for
 from vqa_cli.training.run_folder import STATE, create_run, mark_latest
 from vqa_cli.training.state import Progress, has_state, load_state, save_state
@@ -51,6 +53,7 @@ class FinetuneResult:
     run: Path
     best_epoch: int
     val_accuracy: float
+    val_accuracy_untrained: float
     seconds: float
     seconds_features: float
     seconds_training: float
@@ -59,7 +62,10 @@ class FinetuneResult:
     def to_json(self) -> dict[str, Any]:
         """Give the documented keys."""
         values = {"run": str(self.run), "best_epoch": self.best_epoch}
-        values |= {"val_accuracy": self.val_accuracy, "seconds": round(self.seconds, 1)}
+        values |= {"val_accuracy": self.val_accuracy}
+        values |= {"val_accuracy_untrained": self.val_accuracy_untrained}
+        values |= {"val_accuracy_gain": self.val_accuracy - self.val_accuracy_untrained}
+        values |= {"seconds": round(self.seconds, 1)}
         values |= {"seconds_features": round(self.seconds_features, 1)}
         return values | {"seconds_training": round(self.seconds_training, 1)}
 
@@ -94,7 +100,10 @@ def finetune(
             offline=device.offline,
             report=report,
         )
-    train = _resolved(train, built, len(questions))
+    train = _resolved(train, built, data)
+    last = built.model.head[-1]
+    assert isinstance(last, torch.nn.Linear)
+    torch.nn.init.constant_(last.bias, first_bias(train.objective, len(data.vocabulary)))
     run = _new_run(data, out, accelerator)
     if accelerator.is_main_process:
         settings = {
@@ -161,16 +170,22 @@ def _train_questions(data: PreparedDataset) -> list[str]:
     return list(data.rows("train")["question"])
 
 
-def _resolved(train: TrainSettings, built: BuiltModel, questions: int) -> TrainSettings:
-    """Fill in what the user left open, from what is trained and how much data there is."""
+def _resolved(train: TrainSettings, built: BuiltModel, data: PreparedDataset) -> TrainSettings:
+    """Fill in what the user left open, from what is trained and on which data."""
+    rows = data.rows("train")
+    objective = train.objective
+    if objective == "auto":
+        several = (rows["answer_kind"] == "annotators").mean() > 0.5
+        objective = "binary" if several and not train.label_smoothing else "cross-entropy"
     encoders = (
         (built.model.image_encoder, built.image_pretrained),
         (built.model.question_encoder, built.question_pretrained),
     )
     learning = [pretrained for encoder, pretrained in encoders if not encoder.frozen]
-    epochs = round((SCRATCH_QUESTIONS if learning else FROZEN_QUESTIONS) / questions)
+    epochs = round((SCRATCH_QUESTIONS if learning else FROZEN_QUESTIONS) / len(rows))
     return replace(
         train,
+        objective=objective,
         epochs=train.epochs or min(30, max(5, epochs)),
         encoder_learning_rate=train.encoder_learning_rate
         or (PRETRAINED_RATE if any(learning) else SCRATCH_RATE),
@@ -210,7 +225,8 @@ def _write_run(
     )
     built.preprocessor.save(run)
     data.vocabulary.save(run / "answers.json")
-    save_calibration(run, 1.0, save_weights(run, model))
+    activation = "sigmoid" if settings["train"]["objective"] == "binary" else "softmax"
+    save_calibration(run, Confidence(1.0, activation), save_weights(run, model))
 
 
 def _train(
@@ -240,7 +256,7 @@ def _train(
         save_state(run, model, optimizer, progress)
 
     features = time.monotonic()
-    task = build_task(checkpoint, data, device, accelerator, report)
+    task = build_task(checkpoint, data, device, settings.objective, accelerator, report)
     progress.seconds_features += time.monotonic() - features
     model.to(accelerator.device)
     learning = sum(p.numel() for p in model.parameters() if p.requires_grad)
@@ -254,6 +270,7 @@ def _train(
         run=run,
         best_epoch=progress.best_epoch,
         val_accuracy=progress.best_accuracy,
+        val_accuracy_untrained=progress.untrained_accuracy,
         seconds=time.monotonic() - started,
         seconds_features=progress.seconds_features,
         seconds_training=progress.seconds_training,
@@ -262,17 +279,17 @@ def _train(
     if accelerator.is_main_process:
         best = load_checkpoint(run)
         model.load_state_dict(best.model.state_dict())
-        temperature = task.validation.temperature(model, accelerator.device)
-        _finish(run, best, temperature, result)
+        confidence = task.validation.confidence(model, accelerator.device)
+        _finish(run, best, confidence, result)
     accelerator.wait_for_everyone()
     return result
 
 
-def _finish(run: Path, best: Checkpoint, temperature: float, result: FinetuneResult) -> None:
+def _finish(run: Path, best: Checkpoint, confidence: Confidence, result: FinetuneResult) -> None:
     """Write what makes a run finished; the metrics come last, since they mark it."""
-    save_calibration(run, temperature, save_weights(run, best.model))
+    save_calibration(run, confidence, save_weights(run, best.model))
     write_text(run / "README.md", model_card(run.name, best.config, result.to_json()))
     metrics = {name: value for name, value in result.to_json().items() if name != "run"}
-    write_json(run / FINISHED, {**metrics, "temperature": temperature})
+    write_json(run / FINISHED, {**metrics, "temperature": confidence.temperature})
     shutil.rmtree(run / STATE)
     mark_latest(run)

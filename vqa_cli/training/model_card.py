@@ -28,7 +28,8 @@ A visual question answering model: a classifier over {model["answers"]:,} answer
 | fusion | {model["fusion"]}, width {model["width"]} |
 | trained on | {config["data"]["questions"]["train"]:,} questions, {train["epochs"]} epochs, \
 seed {train["seed"]} |
-| val accuracy | {metrics["val_accuracy"]:.4f} (epoch {metrics["best_epoch"]}, selected on val) |
+| val accuracy | {metrics["val_accuracy"]:.4f} (epoch {metrics["best_epoch"]}, selected on val; \
+before training {metrics["val_accuracy_untrained"]:.4f}) |
 | made with | vqa {__version__} |
 
 Ask it:

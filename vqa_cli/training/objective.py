@@ -1,7 +1,13 @@
-"""What is minimised: the cross-entropy between soft targets and the predicted distribution."""
+"""What is minimised, and which answers a question is taught.
+
+- `cross-entropy`: between the answers' scores, made to sum to 1, and the softmax of the logits;
+- `binary`: each answer's own cross-entropy between its score and the sigmoid of its logit, summed
+  over the answers, as in Teney et al., "Tips and Tricks for Visual Question Answering", CVPR 2018.
+"""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -20,12 +26,13 @@ from vqa_cli.data.vocabulary import AnswerVocabulary
 class SoftTargets:
     """The targets of Q questions over A answers, sparse: row r has entries starts[r]:starts[r+1].
 
-    A row's shares sum to 1; a question none of whose answers is in the vocabulary has no entries.
+    A score is what the answer is worth, in (0, 1]; a question none of whose answers is in the
+    vocabulary has no entries.
     """
 
     starts: NDArray[np.int64]  # (Q+1,)
     classes: NDArray[np.int64]  # (entries,)
-    shares: NDArray[np.float32]  # (entries,)
+    scores: NDArray[np.float32]  # (entries,)
 
     def has_target(self) -> NDArray[np.bool_]:
         """(Q,) whether the question can be learned from."""
@@ -37,48 +44,63 @@ class SoftTargets:
         first = np.repeat(self.starts[rows] - np.cumsum(counts) + counts, counts)
         entries = first + np.arange(counts.sum())
         targets = np.zeros((len(rows), answers), dtype=np.float32)
-        targets[np.repeat(np.arange(len(rows)), counts), self.classes[entries]] = self.shares[
+        targets[np.repeat(np.arange(len(rows)), counts), self.classes[entries]] = self.scores[
             entries
         ]
         return torch.from_numpy(targets)
 
     def best(self) -> NDArray[np.int64]:
-        """(Q,) the class with the largest share, -1 where there is none."""
+        """(Q,) the class with the highest score, -1 where there is none."""
         best = np.full(len(self.starts) - 1, -1, dtype=np.int64)
         for row in np.flatnonzero(self.has_target()):
             entries = slice(self.starts[row], self.starts[row + 1])
-            best[row] = self.classes[entries][np.argmax(self.shares[entries])]
+            best[row] = self.classes[entries][np.argmax(self.scores[entries])]
         return best
 
 
 def soft_targets(
     answers: Sequence[Sequence[str]], kinds: Sequence[AnswerKind], vocabulary: AnswerVocabulary
 ) -> SoftTargets:
-    """Score every answer of every question and make the scores of a question sum to 1."""
+    """Score every answer of every question."""
     starts: list[int] = [0]
     classes: list[int] = []
-    shares: list[float] = []
+    scores: list[float] = []
     for given, kind in zip(answers, kinds, strict=True):
-        scores: dict[int, float] = {}
+        worth: dict[int, float] = {}
         for answer, score in target_scores(given, kind).items():
             index = vocabulary.index(answer)
             if index is not None:
-                scores[index] = max(scores.get(index, 0.0), score)
-        total = sum(scores.values())
-        classes += scores.keys()
-        shares += [score / total for score in scores.values()]
+                worth[index] = max(worth.get(index, 0.0), score)
+        classes += worth.keys()
+        scores += worth.values()
         starts.append(len(classes))
     return SoftTargets(
         np.array(starts, dtype=np.int64),
         np.array(classes, dtype=np.int64),
-        np.array(shares, dtype=np.float32),
+        np.array(scores, dtype=np.float32),
     )
 
 
-def cross_entropy_sum(logits: Tensor, targets: Tensor, label_smoothing: float = 0.0) -> Tensor:
-    """Logits (Q,A) and targets (Q,A) whose rows sum to 1 -> the summed loss of the Q questions.
+def loss_sum(
+    objective: str, logits: Tensor, targets: Tensor, label_smoothing: float = 0.0
+) -> Tensor:
+    """Logits (Q,A) and scores (Q,A) -> the summed loss of those Q questions that have a target.
 
     A sum, not a mean: the caller divides by the number of questions over all processes, so that
     neither the number of processes nor a short last batch changes what a question weighs.
     """
-    return F.cross_entropy(logits, targets, reduction="sum", label_smoothing=label_smoothing)
+    total = targets.sum(-1, keepdim=True)
+    if objective == "binary":
+        losses = F.binary_cross_entropy_with_logits(logits, targets, reduction="none")
+        return (losses * (total > 0)).sum()
+    shares = targets / total.clamp(min=torch.finfo(total.dtype).tiny)
+    return F.cross_entropy(logits, shares, reduction="sum", label_smoothing=label_smoothing)
+
+
+def first_bias(objective: str, answers: int) -> float:
+    """What the head's last bias begins with.
+
+    With `binary` every answer begins as improbable as one of A answers is, so that the first
+    steps need not push all of them down (Lin et al., "Focal Loss", ICCV 2017, section 3.3).
+    """
+    return -math.log(max(1, answers - 1)) if objective == "binary" else 0.0

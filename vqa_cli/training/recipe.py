@@ -23,7 +23,7 @@ from vqa_cli.files import replacing
 from vqa_cli.models.checkpoint import save_weights
 from vqa_cli.models.vqa_model import VQAModel
 from vqa_cli.training.batches import Rows, plan_epoch, share_of, step_seed
-from vqa_cli.training.objective import SoftTargets, cross_entropy_sum
+from vqa_cli.training.objective import SoftTargets, loss_sum
 from vqa_cli.training.split_data import Inputs, SplitData, prefetched
 from vqa_cli.training.state import Progress, save_state
 from vqa_cli.training.stopping import Stop, asked_to_stop
@@ -109,6 +109,9 @@ class Trainer:
         state saved, where the user stopped it.
         """
         self._clock = self._saved = time.monotonic()
+        if self.progress.untrained_accuracy < 0:
+            untrained = self.task.validation.score(self.model, self.accelerator)
+            self.progress.untrained_accuracy = untrained.accuracy
         with asked_to_stop(self.accelerator) as stop:
             while self.progress.step < self.steps:
                 self._epoch(stop)
@@ -172,7 +175,9 @@ class Trainer:
         )
         targets = self.task.targets.dense(rows, self.model.config.answers).to(device)
         logits: Tensor = self.wrapped(**{name: t.to(device) for name, t in inputs.items()})
-        loss = cross_entropy_sum(logits, targets, self.settings.label_smoothing) * (not idle)
+        loss = loss_sum(self.settings.objective, logits, targets, self.settings.label_smoothing) * (
+            not idle
+        )
         # The processes' gradients are averaged; so every question of the batch weighs the same,
         # whichever process computes it.
         self.accelerator.backward(loss * world / len(batch))

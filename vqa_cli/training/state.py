@@ -28,6 +28,7 @@ class Progress:
     """Where a run stands. `step` counts the optimiser's steps from the run's beginning."""
 
     step: int = 0
+    untrained_accuracy: float = -1.0
     best_accuracy: float = -1.0
     best_epoch: int = 0
     seconds_features: float = 0.0

@@ -61,6 +61,7 @@ def build_task(
     checkpoint: Checkpoint,
     data: PreparedDataset,
     device: Device,
+    objective: str,
     accelerator: Accelerator,
     report: Reporter,
 ) -> Task:
@@ -90,7 +91,7 @@ def build_task(
             "and are left out"
         )
     answers, kinds = list(frames[1]["answers"]), list(frames[1]["answer_kind"])
-    validation = Validation(val, answers, kinds, val_targets, checkpoint.vocabulary)
+    validation = Validation(val, answers, kinds, val_targets, checkpoint.vocabulary, objective)
     return Task(train, train_targets, rows, validation)
 
 

@@ -13,10 +13,11 @@ from torch import Tensor, nn
 
 from vqa_cli.data.example import AnswerKind
 from vqa_cli.data.vocabulary import AnswerVocabulary
-from vqa_cli.evaluation.calibration import fit_temperature
+from vqa_cli.evaluation.calibration import fit_sigmoid_temperature, fit_temperature
 from vqa_cli.evaluation.metrics import score
+from vqa_cli.model_folder import Confidence
 from vqa_cli.training.batches import Rows, share_of
-from vqa_cli.training.objective import SoftTargets, cross_entropy_sum
+from vqa_cli.training.objective import SoftTargets, loss_sum
 from vqa_cli.training.split_data import SplitData, prefetched
 
 BATCH = 512
@@ -26,7 +27,7 @@ CALIBRATION_QUESTIONS = 20_000
 
 @dataclass(frozen=True)
 class Scored:
-    """The mean score in [0, 1], and the mean cross-entropy of the questions with a target."""
+    """The mean score in [0, 1], and the mean loss of the questions with a target."""
 
     accuracy: float
     loss: float
@@ -42,8 +43,9 @@ class Validation:
         kinds: Sequence[AnswerKind],
         targets: SoftTargets,
         vocabulary: AnswerVocabulary,
+        objective: str,
     ) -> None:
-        self.data, self.targets = data, targets
+        self.data, self.targets, self.objective = data, targets, objective
         self._answers, self._kinds, self._vocabulary = answers, kinds, vocabulary
         self._scores: dict[tuple[int, int], float] = {}
 
@@ -61,7 +63,7 @@ class Validation:
         for rows, logits in self.predict(model, share, accelerator.device):
             predicted[rows] = logits.argmax(-1).to(torch.float32)
             targets = self.targets.dense(rows, logits.shape[1]).to(logits.device)
-            loss[0] += cross_entropy_sum(logits, targets)  # a row without target adds nothing
+            loss[0] += loss_sum(self.objective, logits, targets)
             loss[1] += has_target[rows].sum()
         predicted = accelerator.reduce(predicted, "sum")  # each row was computed by one process
         loss = accelerator.reduce(loss, "sum")
@@ -79,14 +81,20 @@ class Validation:
             for batch, inputs in zip(batches, prefetched(self.data.inputs, batches), strict=True):
                 yield batch, model(**{name: t.to(device) for name, t in inputs.items()})
 
-    def temperature(self, model: nn.Module, device: torch.device) -> float:
+    def confidence(self, model: nn.Module, device: torch.device) -> Confidence:
         """Fit the temperature on at most `CALIBRATION_QUESTIONS` questions spread over val."""
         count = min(len(self.data), CALIBRATION_QUESTIONS)
         chosen = np.linspace(0, len(self.data) - 1, count).astype(np.int64)
         batches = list(self.predict(model, chosen, device))
         logits = torch.cat([logits for _, logits in batches]).float().cpu().numpy()
-        classes = self.targets.best()[np.concatenate([rows for rows, _ in batches])]
-        return fit_temperature(logits, classes)
+        rows = np.concatenate([rows for rows, _ in batches])
+        if self.objective != "binary":
+            return Confidence(fit_temperature(logits, self.targets.best()[rows]), "softmax")
+        answered = [place for place, row in enumerate(rows) if self._answers[row]]
+        best = logits.argmax(axis=1)
+        worth = [self._score(int(rows[place]), int(best[place])) for place in answered]
+        sure = logits.max(axis=1)[answered]
+        return Confidence(fit_sigmoid_temperature(sure, worth), "sigmoid")
 
     def _accuracy(self, predicted: NDArray[np.int64]) -> float:
         scored = [i for i, answers in enumerate(self._answers) if answers]
