@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Iterable, Sequence
 from itertools import product
 from pathlib import Path
@@ -62,3 +63,10 @@ def write_shapes(folder: Path, count: int = 12) -> Path:
     rows = draw_shapes(folder / "images", count)
     write_csv(folder / "questions.csv", ("image", "question", "answer"), rows)
     return folder
+
+
+def image_bytes(color: str = "red", shape: str = "circle") -> bytes:
+    """The same image as a file's content, for tables that hold images."""
+    stream = io.BytesIO()
+    draw_shape(shape, color).save(stream, format="PNG")
+    return stream.getvalue()

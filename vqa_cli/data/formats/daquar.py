@@ -21,7 +21,7 @@ DESCRIPTION = (
 
 _ALL = "all_qa_pairs.txt"
 _LISTS = {"train": "train_images_list.txt", "test": "test_images_list.txt"}
-_RAW = re.compile(r"qa\.(894|37)\.raw\.(train|test)\.txt")
+_RAW = re.compile(r"(?:.*/)?qa\.(894|37)\.raw\.(train|test)\.txt")
 _IMAGE = re.compile(r"\s*(?:\b(?:in|on|of)\s+)?(?:\b(?:the|this)\s+)?\b(image\d+)\s*\?\s*$")
 
 SplitOf = Callable[[str], str | None]

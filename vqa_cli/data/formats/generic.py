@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from vqa_cli.data import columns, tables
 from vqa_cli.data.example import SPLITS, Example
 from vqa_cli.data.findings import Findings
-from vqa_cli.data.formats import daquar_csv
+from vqa_cli.data.formats import daquar_csv, hf_datasets, imagefolder, vivqa, vlmevalkit
 from vqa_cli.data.layout import Reading
 from vqa_cli.data.source import Source
 from vqa_cli.data.table_files import TableFiles, by_folder, tables_among
@@ -19,6 +19,9 @@ DESCRIPTION = (
     "questions.csv (.tsv, .jsonl, .parquet), or train/val/test files, with the columns image, "
     "question and answer (or answers); images in the folder, in images/ or in the table"
 )
+
+_NARROWER = (daquar_csv, hf_datasets, imagefolder, vivqa, vlmevalkit)
+"""Layouts of tables, too, whose files are no others."""
 
 
 def detect(source: Source) -> bool:
@@ -48,7 +51,8 @@ def _tables(source: Source) -> list[TableFiles]:
     files = [
         file
         for file in source.files
-        if file.lower().endswith(tables.SUFFIXES) and not daquar_csv.owns(source, file)
+        if file.lower().endswith(tables.SUFFIXES)
+        and not any(layout.owns(source, file) for layout in _NARROWER)
     ]
     folders = by_folder(tables_among(files))
     return list(folders.get("", ()) or folders.get("data", ()))

@@ -1,0 +1,96 @@
+"""A dataset of Hugging Face's datasets library, as its `save_to_disk` writes it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from vqa_cli.data.example import Example
+from vqa_cli.data.findings import Findings
+from vqa_cli.data.layout import Reading
+from vqa_cli.data.source import Source
+from vqa_cli.data.split_names import split_of
+from vqa_cli.data.table_rows import Table
+from vqa_cli.errors import DataError
+
+NAME = "hf-datasets"
+DESCRIPTION = (
+    "dataset_dict.json with a folder for each split, or one folder, of state.json and "
+    "data-00000-of-00001.arrow (what save_to_disk writes), with image, question and answer"
+)
+
+_DICT = "dataset_dict.json"
+_STATE = "state.json"
+_ARROW = ".arrow"
+
+
+def owns(source: Source, file: str) -> bool:
+    """Whether `file` is an .arrow file in a folder with such a state."""
+    folder = file.rpartition("/")[0]
+    return file.endswith(_ARROW) and (f"{folder}/" if folder else "") + _STATE in source.files
+
+
+def detect(source: Source) -> bool:
+    """The state of a dataset, or of one split of it, that names its data files."""
+    return any("_data_files" in source.head(file) for file in _states(source))
+
+
+def read(source: Source) -> Reading:
+    """Raises DataError where a file that a state names is missing, or a column."""
+    states = _states(source)
+    if not states:
+        raise DataError(
+            f"{source.root}: holds neither {_DICT} with a folder for each split nor {_STATE}; "
+            "name the folder that save_to_disk wrote"
+        )
+    read_files: list[str] = []
+    found: list[Table] = []
+    for state in states:
+        content = _object(source, state)
+        folder = state.removesuffix(_STATE)
+        files = [folder + name for name in _data_files(source, state, content)]
+        split = split_of(f"{folder.strip('/')}.") or split_of(f"{content.get('_split')}.")
+        name = folder.strip("/") or source.name
+        found.append(Table(tuple(source.root / file for file in files), name, split))
+        read_files += [state, *files]
+
+    def examples(findings: Findings) -> Iterator[Example]:
+        for table in found:
+            yield from table.examples(findings)
+
+    return Reading(tuple(read_files), examples)
+
+
+def _states(source: Source) -> list[str]:
+    """The state of each split; of one that stands alone, its own."""
+    if _DICT not in source.files:
+        return [_STATE] if _STATE in source.files else []
+    splits = _object(source, _DICT).get("splits")
+    if not isinstance(splits, list):
+        raise DataError(f'{source.root / _DICT}: must have a list "splits"')
+    states = [f"{split}/{_STATE}" for split in splits]
+    if missing := [state for state in states if state not in source.files]:
+        raise DataError(f"{source.root / missing[0]}: is missing, though {_DICT} names that split")
+    return states
+
+
+def _object(source: Source, file: str) -> dict[str, Any]:
+    content = source.json(file)
+    if not isinstance(content, dict):
+        raise DataError(f"{source.root / file}: must be an object")
+    return content
+
+
+def _data_files(source: Source, state: str, content: dict[str, Any]) -> list[str]:
+    entries = content.get("_data_files")
+    names = [entry.get("filename") if isinstance(entry, dict) else None for entry in entries or ()]
+    if not names or not all(isinstance(name, str) for name in names):
+        raise DataError(f'{source.root / state}: must name the files in "_data_files"')
+    folder = state.removesuffix(_STATE)
+    if missing := [name for name in names if folder + str(name) not in source.files]:
+        raise DataError(
+            f"{source.root / folder / Path(str(missing[0]))}: is missing, though "
+            f"{_STATE} beside it names it"
+        )
+    return [str(name) for name in names]
