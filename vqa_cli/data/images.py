@@ -44,8 +44,20 @@ _PROGRAMS = ("EPS",)  # decoding these runs an interpreter on the file's content
 _OPEN_LOCK = Lock()
 
 
+class ImageError(DataError):
+    """An image that cannot be read; `kind` says in a few words how it is."""
+
+    def __init__(self, kind: str, message: str) -> None:
+        super().__init__(message)
+        self.kind = kind
+
+
 def read_image(
-    source: ImageSource, *, max_pixels: int = MAX_PIXELS, name: str | None = None
+    source: ImageSource,
+    *,
+    max_pixels: int = MAX_PIXELS,
+    name: str | None = None,
+    enough: int | None = None,
 ) -> Image.Image:
     """Read an image as upright 8-bit RGB.
 
@@ -53,8 +65,14 @@ def read_image(
         or (H, W, 1..4) of uint8, bool, uint16 (0..65535) or floats in [0, 1].
     max_pixels: larger images are refused before they are decoded.
     name: what messages call the image; default: its path.
+    enough: a JPEG file may be decoded at 1/2, 1/4 or 1/8 of its size, as long as its shorter side
+        keeps this many pixels: many times faster, for pictures that are only looked at.
 
-    Raises DataError where there is no such file, it is no image, damaged, or too large.
+    The result's `info["orientation"]` is the EXIF orientation that was undone, 1 where there was
+    none to undo.
+
+    Raises DataError where there is no such file; its subclass ImageError where the file is no
+    image, damaged, or too large.
     """
     name = name or (str(source) if isinstance(source, str | Path) else "the image")
     if isinstance(source, Image.Image):
@@ -62,7 +80,7 @@ def read_image(
     if isinstance(source, np.ndarray):
         return _finish(_from_array(source, max_pixels, name), max_pixels, name)
     if isinstance(source, bytes):
-        return _read(BytesIO(source), max_pixels, name)
+        return _read(BytesIO(source), max_pixels, name, enough)
     if not isinstance(source, str | Path):
         raise DataError(
             f"{name}: cannot read an image from a {type(source).__name__}; give a path, bytes, "
@@ -70,7 +88,7 @@ def read_image(
         )
     try:
         with open(source, "rb") as file:
-            return _read(file, max_pixels, name)
+            return _read(file, max_pixels, name, enough)
     except FileNotFoundError as error:
         raise DataError(f"{name}: no such image file") from error
     except IsADirectoryError as error:
@@ -79,7 +97,7 @@ def read_image(
         raise DataError(f"{name}: cannot be read: {error}") from error
 
 
-def _read(file: BinaryIO, max_pixels: int, name: str) -> Image.Image:
+def _read(file: BinaryIO, max_pixels: int, name: str, enough: int | None) -> Image.Image:
     # Pillow's own limit is one for the whole process, and warns below it. Ours is checked in
     # its place, from the header; the lock keeps two threads from restoring each other's value.
     with _OPEN_LOCK:
@@ -87,36 +105,48 @@ def _read(file: BinaryIO, max_pixels: int, name: str) -> Image.Image:
         try:
             image = Image.open(file)
         except UnidentifiedImageError as error:
-            raise DataError(f"{name}: is not an image of a known format") from error
+            raise ImageError("no image", f"{name}: is not an image of a known format") from error
         except Exception as error:  # Pillow's readers raise nearly anything on damaged headers
-            raise DataError(f"{name}: is not a readable image ({_short(error)})") from error
+            raise ImageError(
+                "damaged", f"{name}: is not a readable image ({_short(error)})"
+            ) from error
         finally:
             Image.MAX_IMAGE_PIXELS = pillow_limit
     if image.format in _PROGRAMS:
-        raise DataError(
-            f"{name}: {image.format} files are programs and are not run; use PNG or JPEG"
+        raise ImageError(
+            "no image",
+            f"{name}: {image.format} files are programs and are not run; use PNG or JPEG",
         )
-    return _finish(image, max_pixels, name)
+    return _finish(image, max_pixels, name, enough)
 
 
-def _finish(image: Image.Image, max_pixels: int, name: str) -> Image.Image:
+def _finish(
+    image: Image.Image, max_pixels: int, name: str, enough: int | None = None
+) -> Image.Image:
     _check_size(image.width, image.height, max_pixels, name)
     try:
+        if enough is not None:
+            image.draft(None, (enough, enough))  # without effect on what is no JPEG
         image.load()
         orientation = _orientation(image)
         rgb = _to_rgb(image)
     except Exception as error:  # as above: struct.error, SyntaxError, zlib.error, IndexError, ...
-        raise DataError(f"{name}: is truncated or damaged ({_short(error)})") from error
-    return rgb.transpose(_UPRIGHT[orientation]) if orientation in _UPRIGHT else rgb
+        # Pillow says "truncated" where the data end too early.
+        kind = "truncated" if "truncated" in str(error).lower() else "damaged"
+        raise ImageError(kind, f"{name}: is truncated or damaged ({_short(error)})") from error
+    upright = rgb.transpose(_UPRIGHT[orientation]) if orientation in _UPRIGHT else rgb
+    upright.info["orientation"] = orientation if orientation in _UPRIGHT else 1
+    return upright
 
 
 def _check_size(width: int, height: int, max_pixels: int, name: str) -> None:
     if width < 1 or height < 1:
-        raise DataError(f"{name}: has no pixels ({width}x{height})")
+        raise ImageError("damaged", f"{name}: has no pixels ({width}x{height})")
     if width * height > max_pixels:
-        raise DataError(
+        raise ImageError(
+            "too large",
             f"{name}: {width}x{height} = {width * height:,} pixels, more than the limit of "
-            f"{max_pixels:,}; make it smaller, or raise the limit with --max-pixels"
+            f"{max_pixels:,}; make it smaller, or raise the limit with --max-pixels",
         )
 
 
