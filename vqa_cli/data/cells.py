@@ -99,7 +99,7 @@ def _people_behind(answers: Sequence[str], weights: Sequence[float]) -> tuple[st
     One of ten is worth 0.3, two 0.6, three 0.9, and more 1 (some files round three up to 1, and
     count thirds); whoever is left has said what is worth 1, or else something not in the file.
     """
-    people = [min(round(weight * 10 / 3), 4 if weight > 0.95 else 3) for weight in weights]
+    people = [4 if weight > 0.95 else min(math.ceil(weight * 3 - 0.1), 3) for weight in weights]
     left = max(_PEOPLE - sum(people), 0)
     if 4 in people:
         people[people.index(4)] += left

@@ -13,10 +13,14 @@ _SHARD = re.compile(r"(?P<name>.+?)-\d{5}-of-\d{5}(?:-[0-9a-f]{16})?")
 
 @dataclass(frozen=True)
 class TableFiles:
-    """files: relative to the source's root, in order. name: without folder and ending."""
+    """files: relative to the source's root, in order. name: without folder and ending.
+
+    in_parts: whether the files are called parts of a table, as Hugging Face's hub calls them.
+    """
 
     files: tuple[str, ...]
     name: str
+    in_parts: bool = False
 
     @property
     def split(self) -> str | None:
@@ -35,7 +39,10 @@ def tables_among(files: Iterable[str]) -> list[TableFiles]:
         match = _SHARD.fullmatch(stem)
         key = (folder, suffix, match["name"]) if match else (file, "", stem)
         parts.setdefault(key, []).append(file)
-    return [TableFiles(tuple(sorted(found)), name) for (_, _, name), found in parts.items()]
+    return [
+        TableFiles(tuple(sorted(found)), name, bool(suffix))
+        for (_, suffix, name), found in parts.items()
+    ]
 
 
 def by_folder(tables: Sequence[TableFiles]) -> Mapping[str, list[TableFiles]]:

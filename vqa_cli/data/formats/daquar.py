@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterator
 from functools import partial
 
+from vqa_cli.data.cells import RowError
 from vqa_cli.data.example import Example
 from vqa_cli.data.findings import Findings
 from vqa_cli.data.formats.daquar_csv import IMAGE_FOLDERS, split_answers
@@ -24,7 +25,8 @@ _LISTS = {"train": "train_images_list.txt", "test": "test_images_list.txt"}
 _RAW = re.compile(r"(?:.*/)?qa\.(894|37)\.raw\.(train|test)\.txt")
 _IMAGE = re.compile(r"\s*(?:\b(?:in|on|of)\s+)?(?:\b(?:the|this)\s+)?\b(image\d+)\s*\?\s*$")
 
-SplitOf = Callable[[str], str | None]
+SplitOf = Callable[[str, str, Findings], str | None]
+"""Given an image, where it is asked about, and the findings."""
 
 
 def detect(source: Source) -> bool:
@@ -49,11 +51,26 @@ def read(source: Source) -> Reading:
     if _ALL not in source.files:
         raise DataError(f"{source.root}: holds neither {_ALL} nor qa.894.raw.train.txt")
     lists = {split: file for split, file in _LISTS.items() if file in source.files}
-    named = {image: split for split, file in lists.items() for image in source.lines(file) if image}
-    return _reading(source, (_ALL, *lists.values()), {_ALL: named.get})
+    return _reading(source, (_ALL, *lists.values()), {_ALL: _by_lists(source, lists)})
 
 
-def _same(split: str, image: str) -> str:
+def _by_lists(source: Source, lists: dict[str, str]) -> SplitOf:
+    """Which split an image is of, by the lists of images; without any list it is None."""
+    named = {split: set(filter(None, source.lines(file))) for split, file in lists.items()}
+
+    def split_of(image: str, where: str, findings: Findings) -> str | None:
+        splits = [split for split, images in named.items() if image in images]
+        if len(splits) > 1:
+            problem = f"image in both {' and '.join(lists.values())} (taken as {splits[-1]})"
+            findings.told(problem, image)
+        elif not splits and named:
+            raise RowError("image in no list of images", f"{image} ({where})")
+        return splits[-1] if splits else None
+
+    return split_of
+
+
+def _same(split: str, *_: object) -> str:
     """The split of every image of a file that is of one split."""
     return split
 
@@ -70,22 +87,38 @@ def _examples(
     source: Source, file: str, split_of: SplitOf, findings: Findings
 ) -> Iterator[Example]:
     """The image's name is cut off the question: it tells a model nothing but which image it is."""
-    lines = [line for line in source.lines(file) if line]
-    if len(lines) % 2:
-        findings.unusable(f"question of {file} without an answer", f"the last: {lines[-1]!r}")
-    pairs = zip(lines[::2], lines[1::2], strict=False)
+    name = file.rsplit("/", 1)[-1].removesuffix(".txt")
+    pairs = _pairs([line for line in source.lines(file) if line])
     for number, (question, answer) in enumerate(pairs, start=1):
+        where = f"question {number}"
         if not (match := _IMAGE.search(question)):
-            findings.unusable(
-                f"question of {file} that does not end with its image",
-                f"question {number}: {question!r}",
-            )
+            problem = f"question of {file} that does not end with its image"
+            findings.unusable(problem, f"{where}: {question!r}")
+            continue
+        if answer is None:
+            findings.unusable(f"question of {file} without an answer", f"{where}: {question!r}")
+            continue
+        try:
+            split = split_of(match[1], where, findings)
+        except RowError as error:
+            findings.unusable(error.problem, str(error.value))
             continue
         yield Example(
             image=match[1],
             question=question[: match.start()],
             answers=split_answers(answer),
             answer_kind="set",
-            question_id=f"{file.removesuffix('.txt')}-{number}",
-            split=split_of(match[1]),
+            question_id=f"{name}-{number}",
+            split=split,
         )
+
+
+def _pairs(lines: list[str]) -> Iterator[tuple[str, str | None]]:
+    """Question and answer; None where the next line is a question, too, or there is none."""
+    place = 0
+    while place < len(lines):
+        answer = lines[place + 1] if place + 1 < len(lines) else None
+        if answer is not None and _IMAGE.search(answer) and _IMAGE.search(lines[place]):
+            answer = None
+        yield lines[place], answer
+        place += 1 if answer is None else 2

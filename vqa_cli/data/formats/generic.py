@@ -47,7 +47,7 @@ def read(source: Source) -> Reading:
 
 
 def _tables(source: Source) -> list[TableFiles]:
-    """The tables in the root, else those in data/, where Hugging Face's hub has them."""
+    """The tables in the root, else those in the folders where Hugging Face's hub has them."""
     files = [
         file
         for file in source.files
@@ -55,7 +55,9 @@ def _tables(source: Source) -> list[TableFiles]:
         and not any(layout.owns(source, file) for layout in _NARROWER)
     ]
     folders = by_folder(tables_among(files))
-    return list(folders.get("", ()) or folders.get("data", ()))
+    if found := folders.get("") or folders.get("data"):
+        return found
+    return [table for found in folders.values() for table in found if table.in_parts]
 
 
 def _is_questions(source: Source, table: TableFiles) -> bool:
@@ -84,7 +86,9 @@ def _chosen(source: Source) -> list[tuple[TableFiles, str | None]]:
 def _several(source: Source, found: list[TableFiles]) -> str:
     if not found:
         return f"{source.root}: holds no .csv, .tsv, .jsonl or .parquet file"
+    first = source.root / found[0].files[0]
     return (
         f"{source.root}: several tables could be meant: {', '.join(map(str, found))}; name one of "
-        f"them (vqa prepare {source.root / found[0].files[0]}), or call them train, val and test"
+        f"them (vqa prepare {first.parent if found[0].in_parts else first}), or call them train, "
+        "val and test"
     )
