@@ -18,7 +18,7 @@ from vqa_cli.data.detect import layouts
 from vqa_cli.data.example import Example
 from vqa_cli.data.findings import Finding
 from vqa_cli.data.folder import FILES
-from vqa_cli.data.formats.generic import ALIASES
+from vqa_cli.data.columns import ALIASES
 from vqa_cli.errors import VQAError
 from vqa_cli.evaluation.predictions import Predicted, Record
 

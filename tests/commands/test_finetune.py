@@ -19,7 +19,10 @@ from vqa_cli.cli import app
 
 TINY = ("--preset", "tiny", "--image-size", "32", "--threads", "1", "--device", "cpu")
 COLUMNS = ("image", "question", "answer")
-KEYS = ("run", "best_epoch", "val_accuracy", "seconds", "seconds_features", "seconds_training")
+KEYS = (
+    *("run", "best_epoch", "val_accuracy", "val_accuracy_untrained", "val_accuracy_gain"),
+    *("seconds", "seconds_features", "seconds_training"),
+)
 RUN_FILES = {
     *("README.md", "answers.json", "calibration.json", "config.json", "history.csv"),
     *("metrics.json", "model.safetensors", "preprocess.json", "tokenizer.json"),

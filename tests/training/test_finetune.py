@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import signal
@@ -11,10 +12,10 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from tests.drawing import write_shapes
+from tests.drawing import draw_shapes, write_shapes
 from vqa_cli.config import DeviceSettings, ModelSettings, PrepareSettings, TrainSettings
 from vqa_cli.console import Silent
-from vqa_cli.errors import DataError, ModelError
+from vqa_cli.errors import DataError, ModelError, SettingsError
 from vqa_cli.models.checkpoint import load_checkpoint
 from vqa_cli.training.finetune import FinetuneResult, finetune, resume
 from vqa_cli.training.run_folder import find_unfinished
@@ -163,3 +164,61 @@ def test_a_loss_that_is_no_number_stops_and_keeps_the_weights(folder: Path, tmp_
             out=tmp_path / "run",
         )
     assert all(t.isfinite().all() for t in weights(tmp_path / "run").values())
+
+
+def test_the_score_before_training_is_recorded(run: Path, folder: Path, tmp_path: Path) -> None:
+    metrics = json.loads((run / "metrics.json").read_text())
+    gain = metrics["val_accuracy"] - metrics["val_accuracy_untrained"]
+    assert metrics["val_accuracy_gain"] == pytest.approx(gain)
+    still = finetune(
+        folder,
+        model=ModelSettings(preset="tiny", image_size=32),
+        train=TrainSettings(
+            epochs=1, batch_size=16, learning_rate=1e-30, encoder_learning_rate=1e-30
+        ),
+        device=DEVICE,
+        prepare=PrepareSettings(),
+        out=tmp_path / "still",
+    )
+    assert still.val_accuracy == still.val_accuracy_untrained == metrics["val_accuracy_untrained"]
+
+
+@pytest.fixture(scope="module")
+def annotated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Drawn shapes about which four people were asked, one of whom says something else."""
+    folder = tmp_path_factory.mktemp("data") / "annotated"
+    rows = draw_shapes(folder / "images", 24)
+    lines = [
+        {"image": i, "question": q, "answers": [{"answer": x} for x in (a, a, a, "shape")]}
+        for i, q, a in rows
+    ]
+    (folder / "questions.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    return folder
+
+
+def test_several_annotators_are_learned_answer_by_answer(annotated: Path, tmp_path: Path) -> None:
+    made = train(annotated, tmp_path / "run").run
+    checkpoint = load_checkpoint(made)
+    assert checkpoint.config["settings"]["train"]["objective"] == "binary"
+    assert checkpoint.confidence.activation == "sigmoid"
+    assert checkpoint.confidence.temperature != 1.0
+    with (made / "history.csv").open() as stream:
+        losses = [float(row["loss"]) for row in csv.DictReader(stream)]
+    assert losses == sorted(losses, reverse=True)
+
+
+def test_the_objective_is_a_setting(annotated: Path, tmp_path: Path) -> None:
+    made = finetune(
+        annotated,
+        model=ModelSettings(preset="tiny", image_size=32),
+        train=TrainSettings(epochs=1, batch_size=16, objective="cross-entropy"),
+        device=DEVICE,
+        prepare=PrepareSettings(),
+        out=tmp_path / "run",
+    ).run
+    assert load_checkpoint(made).confidence.activation == "softmax"
+
+
+def test_label_smoothing_is_for_the_cross_entropy_alone() -> None:
+    with pytest.raises(SettingsError, match="--label-smoothing belongs to"):
+        TrainSettings(objective="binary", label_smoothing=0.1)
