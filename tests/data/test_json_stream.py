@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from vqa_cli.data import json_stream
-from vqa_cli.data.json_stream import JsonPeek, entries, lines, members, peek
+from vqa_cli.data.json_stream import JsonPeek, decode, entries, lines, members, peek
 from vqa_cli.errors import DataError
 
 VALUES = st.recursive(
@@ -56,6 +56,60 @@ def test_members_and_a_list_under_a_key(
     path = written(tmp_path, json.dumps(value, ensure_ascii=False))
     assert dict(members(path)) == value
     assert list(entries(path, "the rows")) == rows
+
+
+TREES = st.recursive(
+    st.text(max_size=3) | st.sampled_from([float("inf"), 1 << 80, "\ud800", '{"a": 1}, {"a": 2']),
+    lambda inner: st.fixed_dictionaries({"a": st.lists(inner, max_size=3)}),
+    max_leaves=6,
+)
+
+
+@pytest.mark.usefixtures("_pieces")
+@FEW
+@given(
+    rows=st.lists(st.fixed_dictionaries({"a": st.lists(TREES, max_size=3), "b": TREES})),
+    indent=st.sampled_from([None, 1]),
+)
+def test_objects_that_begin_alike_are_read_as_json_reads_them(
+    tmp_path: Path, rows: list[Any], indent: int | None
+) -> None:
+    """Of those many are decoded at once, up to the last one that seems to begin."""
+    path = written(tmp_path, json.dumps({"rows": rows}, indent=indent))
+    assert list(entries(path, "rows")) == rows
+
+
+def test_many_objects_are_decoded_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = [{"a": number} for number in range(1000)]
+    path = written(tmp_path, json.dumps(rows))
+    decoded: list[str] = []
+
+    def counted(text: str) -> Any:
+        decoded.append(text)
+        return json.loads(text)
+
+    monkeypatch.setattr(json_stream, "_quick", counted)
+    assert list(entries(path)) == rows
+    assert len(decoded) == 1
+    assert len(json.loads(decoded[0])) == 998
+
+
+def test_a_broken_object_among_many_is_named(tmp_path: Path) -> None:
+    rows = "".join(f'{{"a": {number}}},\n' for number in range(1000))
+    found: list[Any] = []
+    with pytest.raises(DataError, match="line 1001, column 7"):
+        found.extend(entries(written(tmp_path, f'[{rows}{{"a": oops}},\n{{"a": 1}}]')))
+
+
+@pytest.mark.parametrize("text", ['{"a": 1}', "NaN", '"\\ud800"', "1e999", "2" * 30])
+def test_one_text_is_decoded_as_json_does(text: str) -> None:
+    assert str(decode(text)) == str(json.loads(text))
+
+
+@pytest.mark.parametrize("text", ["", "{", "[1,]", "01"])
+def test_a_broken_text_is_an_error_as_of_json(text: str) -> None:
+    with pytest.raises(json.JSONDecodeError):
+        decode(text)
 
 
 @pytest.mark.usefixtures("_pieces")

