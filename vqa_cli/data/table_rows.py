@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, get_args
 
 from vqa_cli.data import tables
-from vqa_cli.data.cells import RowError, answers_of, image_of, is_nan, one_of, text_of
-from vqa_cli.data.columns import is_conversation, needed_columns
+from vqa_cli.data.cells import RowError, answers_of, image_of, is_nan, text_of
+from vqa_cli.data.columns import CONVERSATION, is_conversation, needed_columns
 from vqa_cli.data.conversations import conversation_examples
 from vqa_cli.data.example import AnswerKind, Example
 from vqa_cli.data.findings import Findings
 from vqa_cli.data.split_names import split_of
 
-_KINDS = ("annotators", "alternatives", "set")
+_KINDS: Mapping[object, AnswerKind] = {kind: kind for kind in get_args(AnswerKind)}
 
 
 class Table:
@@ -34,6 +35,16 @@ class Table:
         if not self._conversation:
             for file in reversed(files):  # the first one's columns are those that are used
                 self._columns = needed_columns(file, tables.columns(file), answered=split != "test")
+
+    @cached_property
+    def holds_images(self) -> bool:
+        """Whether the first row holds its image, and does not name a file."""
+        _, row = next(tables.rows(self._files[0], Findings()), (0, {}))
+        given = row.get(CONVERSATION[0] if self._conversation else self._columns["image"])
+        try:
+            return image_of(given, "")[1] is not None
+        except RowError:
+            return False
 
     def examples(self, findings: Findings) -> Iterator[Example]:
         """Yield the rows; those that cannot be used go to the findings."""
@@ -74,7 +85,8 @@ class RowReader:
         self._question_type = columns.get("question_type")
         self._answer_type = columns.get("answer_type")
         self._group = columns.get("group")
-        rarely = ("answer_kind", "answerable", "choices", "correct_choice")
+        self._kind = columns.get("answer_kind")
+        rarely = ("answerable", "choices", "correct_choice")
         self._rarely = {field: columns[field] for field in rarely if field in columns}
         self._split_column = columns.get("split") if split is None else None
 
@@ -92,17 +104,14 @@ class RowReader:
         answers, kind = answers_of(given)
         if self._by_people:
             kind = "annotators"
+        if self._kind is not None:
+            kind = _kind_said(get(self._kind)) or kind
         split = self._split
         if self._split_column is not None:
             split = _split_said(get(self._split_column))
         if is_nan(given) and split != "test":
             raise RowError("answer that is NaN (an empty cell)", question)
-        taken = self._taken
-        extra = {
-            k: v
-            for k, v in row.items()
-            if k not in taken and v is not None and v != "" and not is_nan(v)
-        }
+        extra = {} if row.keys() <= self._taken else self._extra(row)
         if content is not None:
             extra = {k: v for k, v in extra.items() if not _holds_bytes(v)}
         example = Example(
@@ -120,9 +129,27 @@ class RowReader:
         )
         return _with_rare_fields(example, row, self._rarely) if self._rarely else example
 
+    def _extra(self, row: Mapping[str, Any]) -> dict[str, Any]:
+        """What no field takes, of the cells that are not empty."""
+        return {
+            k: v
+            for k, v in row.items()
+            if k not in self._taken and v is not None and v != "" and not is_nan(v)
+        }
+
 
 def _text(row: Mapping[str, Any], column: str | None, field: str) -> str | None:
-    return (text_of(row.get(column), field) or None) if column is not None else None
+    if column is None:
+        return None
+    value = row.get(column)
+    return (value if type(value) is str else text_of(value, field)) or None
+
+
+def _kind_said(value: Any) -> AnswerKind | None:
+    said = value if type(value) is str else text_of(value, "answer_kind")
+    if said and said not in _KINDS:
+        raise RowError(f"answer_kind that is none of {', '.join(get_args(AnswerKind))}", said)
+    return _KINDS.get(said)
 
 
 def _split_said(value: Any) -> str | None:
@@ -136,7 +163,6 @@ def _with_rare_fields(
     example: Example, row: Mapping[str, Any], columns: Mapping[str, str]
 ) -> Example:
     values = {field: row.get(column) for field, column in columns.items()}
-    kind = cast(AnswerKind | None, one_of(_KINDS, values.get("answer_kind"), "answer_kind"))
     given = values.get("choices")
     choices = answers_of(given)[0] if given else None
     extra = example.extra
@@ -144,7 +170,6 @@ def _with_rare_fields(
         extra = {**extra, "correct_choice": correct}
     return replace(
         example,
-        answer_kind=kind or example.answer_kind,
         answerable=_yes_or_no(values.get("answerable")),
         choices=choices,
         extra=extra,

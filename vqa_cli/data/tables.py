@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import csv
-import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from vqa_cli.data import arrow_files
 from vqa_cli.data.findings import Findings
+from vqa_cli.data.json_stream import decode
 from vqa_cli.data.source import not_utf8
 from vqa_cli.errors import DataError
 
@@ -101,7 +101,7 @@ def _jsonl_rows(path: Path, findings: Findings) -> Iterator[tuple[int, Mapping[s
             if line.isspace():
                 continue
             try:
-                value = json.loads(line)
+                value = decode(line)
             except (ValueError, RecursionError) as error:
                 findings.unusable(problem, f"line {number} ({error})")
                 continue
