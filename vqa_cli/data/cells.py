@@ -45,14 +45,6 @@ def text_of(value: Any, what: str) -> str:
     raise RowError(f"{what} that is no text", value if isinstance(value, bool) else type(value))
 
 
-def one_of(known: Sequence[str], value: Any, what: str) -> str | None:
-    """The text of a cell that must be one of `known`, or empty. Raises RowError."""
-    text = text_of(value, what)
-    if text and text not in known:
-        raise RowError(f"{what} that is none of {', '.join(known)}", text)
-    return text or None
-
-
 def answers_of(value: Any) -> tuple[tuple[str, ...], AnswerKind]:
     """The answers of a cell.
 
@@ -61,11 +53,17 @@ def answers_of(value: Any) -> tuple[tuple[str, ...], AnswerKind]:
     {"ids": [text, ...], "weights": [...]}, the soft scores that ViLT is trained on.
     Raises RowError where it is none of them.
     """
-    if type(value) is str:
+    if type(value) is list:
+        try:
+            if all(map(str.strip, value)):  # nearly always, and checked in C
+                return tuple(value), "alternatives"
+        except TypeError:  # not texts alone
+            pass
+    elif type(value) is str:
         if not (value[:1] == "[" and value[-1:] == "]"):
             return ((value,) if value and not value.isspace() else ()), "alternatives"
         value = list_in(value)
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         return _answers_of_mapping(value), "annotators"
     if not isinstance(value, list | tuple):
         value = (value,)

@@ -43,7 +43,11 @@ def read(source: Source) -> Reading:
         for _, table in chosen:
             yield from table.examples(findings)
 
-    return Reading(tuple(file for files, _ in chosen for file in files.files), examples)
+    return Reading(
+        tuple(file for files, _ in chosen for file in files.files),
+        examples,
+        makes_images=any(table.holds_images for _, table in chosen),
+    )
 
 
 def _tables(source: Source) -> list[TableFiles]:

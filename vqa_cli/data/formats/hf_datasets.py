@@ -59,7 +59,8 @@ def read(source: Source) -> Reading:
         for table in found:
             yield from table.examples(findings)
 
-    return Reading(tuple(read_files), examples)
+    makes_images = any(table.holds_images for table in found)
+    return Reading(tuple(read_files), examples, makes_images=makes_images)
 
 
 def _states(source: Source) -> list[str]:

@@ -59,7 +59,7 @@ def read(source: Source) -> Reading:
         raise DataError(
             f"{path}: lacks the column {missing[0]}; needed are {', '.join(_COLUMNS)}, answer"
         )
-    return Reading(files, lambda findings: _examples(path, findings))
+    return Reading(files, lambda findings: _examples(path, findings), makes_images=True)
 
 
 def _examples(path: Path, findings: Findings) -> Iterator[Example]:
