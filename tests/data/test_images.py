@@ -268,3 +268,13 @@ def test_damaged_bytes_give_an_image_or_a_data_error(
         except DataError:
             return
     assert image.mode == "RGB"
+
+
+def test_a_jpeg_that_is_only_looked_at_is_decoded_smaller(tmp_path):
+    path = tmp_path / "photo.jpg"
+    Image.new("RGB", (640, 480)).save(path)
+    assert read_image(path, enough=100).size == (160, 120)
+    assert read_image(path, enough=481).size == (640, 480)
+    drawn = tmp_path / "drawn.png"
+    Image.new("RGB", (640, 480)).save(drawn)
+    assert read_image(drawn, enough=100).size == (640, 480)

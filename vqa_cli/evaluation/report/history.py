@@ -38,8 +38,9 @@ def read_history(run: Path) -> Epochs:
 
 def _untrained(run: Path) -> Epochs:
     accuracy = read_json(run / FINISHED).get(UNTRAINED) if is_finished(run) else None
-    known = isinstance(accuracy, int | float) and 0 <= accuracy <= 1
-    return [{"epoch": 0.0, "val_accuracy": float(accuracy)}] if known else []
+    if not isinstance(accuracy, int | float) or not 0 <= accuracy <= 1:
+        return []
+    return [{"epoch": 0.0, "val_accuracy": float(accuracy)}]
 
 
 def _numbers(row: dict[str, str | None]) -> dict[str, float]:
