@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import os
 from functools import cached_property
@@ -116,9 +117,17 @@ def digest_of(path: Path) -> dict[str, Any]:
 
 
 def not_utf8(path: Path, error: UnicodeDecodeError) -> DataError:
-    """The error for a text file in another encoding."""
+    """The error for a text file in another encoding, or in several."""
+    data = path.read_bytes()
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return DataError(f"{path}: is UTF-16 text; save it as UTF-8 and try again")
+    try:
+        data.decode()
+    except UnicodeDecodeError as whole:  # what was read in pieces does not know its place
+        error = whole
+    line = error.object.count(b"\n", 0, error.start) + 1
     return DataError(
-        f"{path}: is no UTF-8 text (byte 0x{error.object[error.start]:02x}); "
+        f"{path}: is no UTF-8 text (byte 0x{error.object[error.start]:02x} in line {line:,}); "
         "save it as UTF-8 and try again"
     )
 

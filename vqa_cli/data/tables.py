@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator, Mapping
+from json import JSONDecodeError
 from pathlib import Path
 from typing import Any
 
@@ -102,6 +103,9 @@ def _jsonl_rows(path: Path, findings: Findings) -> Iterator[tuple[int, Mapping[s
                 continue
             try:
                 value = decode(line)
+            except JSONDecodeError as error:
+                findings.unusable(problem, f"line {number}, column {error.pos + 1} ({error.msg})")
+                continue
             except (ValueError, RecursionError) as error:
                 findings.unusable(problem, f"line {number} ({error})")
                 continue

@@ -221,7 +221,8 @@ def test_lines_that_are_no_objects_are_counted(tmp_path: Path) -> None:
     assert len(examples) == 1
     assert len(problems) == 1
     assert problems[0].startswith(
-        "line of questions.jsonl that is no JSON object: 2 rows, e.g. line 2 (list), line 3 ("
+        "line of questions.jsonl that is no JSON object: 2 rows, e.g. line 2 (list), "
+        "line 3, column 12 (Expecting value)"
     )
 
 
@@ -242,7 +243,7 @@ def test_values_that_are_no_text_are_counted(value: Any, tmp_path: Path) -> None
 
 def test_other_encodings_are_an_error(tmp_path: Path) -> None:
     (tmp_path / "questions.csv").write_bytes(HEADER.encode() + "a.png,größe?,x\n".encode("cp1252"))
-    with pytest.raises(DataError, match=r"is no UTF-8 text \(byte 0xf6\); save it as UTF-8"):
+    with pytest.raises(DataError, match=r"no UTF-8 text \(byte 0xf6 in line 2\); save it as UTF-8"):
         read(tmp_path)
 
 
