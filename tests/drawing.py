@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from itertools import product
 from pathlib import Path
 
+import numpy as np
 from PIL import Image, ImageDraw
 
 COLORS = {"red": (220, 30, 30), "green": (30, 170, 60), "blue": (40, 60, 220)}
@@ -30,6 +31,15 @@ def draw_shape(shape: str, color: str, *, size: int = 16, shift: int = 0) -> Ima
 def save_image(path: Path, color: str = "red", shape: str = "circle", shift: int = 0) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     draw_shape(shape, color, shift=shift).save(path)
+    return path
+
+
+def save_noise(path: Path, size: int = 32) -> Path:
+    """An image that no other looks like: its pixels are made from its name."""
+    seed = int.from_bytes(path.name.encode()[-8:], "big")
+    blocks = np.random.default_rng(seed).integers(0, 256, (8, 8, 3), dtype=np.uint8)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(blocks).resize((size, size), Image.Resampling.NEAREST).save(path)
     return path
 
 

@@ -1,13 +1,10 @@
-import hashlib
 from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from tests.drawing import save_image
-from vqa_cli.console import SILENT, Silent
-from vqa_cli.data.checks import check_images, collect, image_facts, row_problem
+from vqa_cli.data.checks import collect, row_problem
 from vqa_cli.data.example import Example
 from vqa_cli.data.findings import Findings
 from vqa_cli.data.image_files import ImageFinder
@@ -79,42 +76,3 @@ def test_question_ids_are_made_unique_within_their_split(tmp_path: Path) -> None
     assert [str(finding) for finding in findings] == [
         "question_id used before (a number was added): 2 rows, e.g. 7, ..."
     ]
-
-
-def test_facts_of_an_image_are_those_after_its_orientation(tmp_path: Path) -> None:
-    exif = Image.Exif()
-    exif[0x0112] = 6
-    path = tmp_path / "turned.jpg"
-    Image.new("RGB", (30, 20)).save(path, exif=exif)
-    facts = image_facts(tmp_path, "turned.jpg", 1000)
-    assert (facts.width, facts.height, facts.problem) == (20, 30, "")
-    assert facts.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
-    assert facts.bytes == path.stat().st_size
-
-
-def test_images_that_cannot_be_read_have_a_problem(tmp_path: Path) -> None:
-    save_image(tmp_path / "good.png")
-    (tmp_path / "text.png").write_text("no image")
-    data = (tmp_path / "good.png").read_bytes()
-    (tmp_path / "cut.png").write_bytes(data[: len(data) // 2])
-    names = ["good.png", "text.png", "cut.png", "gone.png"]
-    problems = [facts.problem for facts in check_images(tmp_path, names, 1000, SILENT)]
-    assert problems[0] == ""
-    assert all(name in problem for name, problem in zip(names[1:], problems[1:], strict=True))
-    assert "100" in image_facts(tmp_path, "good.png", 100).problem  # the limit in pixels
-
-
-def test_many_images_are_checked_in_order_with_progress(tmp_path: Path) -> None:
-    names = [f"{number}.png" for number in range(70)]
-    for number, name in enumerate(names):
-        Image.new("L", (number + 1, 1)).save(tmp_path / name)
-    steps: list[tuple[int, int]] = []
-
-    class Steps(Silent):
-        def progress(self, stage: str, done: int, total: int, note: str = "") -> None:
-            steps.append((done, total))
-
-    facts = check_images(tmp_path, names, 1000, Steps())
-    assert [f.width for f in facts] == list(range(1, 71))
-    assert steps[-1] == (70, 70)
-    assert steps == sorted(steps)

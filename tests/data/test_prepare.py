@@ -7,7 +7,7 @@ from PIL import Image
 
 from tests.data.formats.fixtures import FIXTURES
 from tests.data.layouts import write_text
-from tests.drawing import save_image, write_csv, write_shapes
+from tests.drawing import save_image, save_noise, write_csv, write_shapes
 from vqa_cli.config import PrepareSettings
 from vqa_cli.data import prepare as module
 from vqa_cli.data.prepare import prepare
@@ -25,11 +25,12 @@ def contents(folder: Path) -> dict[str, bytes]:
 def test_every_layout_can_be_prepared(case: str, tmp_path: Path) -> None:
     name, write = FIXTURES[case]
     write(tmp_path / "raw")
-    result = prepare(tmp_path / "raw", tmp_path / "out", PrepareSettings())
+    result = prepare(tmp_path / "raw", tmp_path / "out", PrepareSettings(skip_bad=True))
     dataset = PreparedDataset.open(tmp_path / "out")
     assert result.format == dataset.info["format"] == name
     assert result.splits == {split: len(dataset.rows(split)) for split in dataset.splits}
-    assert len(dataset.vocabulary) == result.answers > 0
+    assert len(dataset.vocabulary) == result.answers
+    assert (result.answers > 0) == ("train" in result.splits)
 
 
 def test_preparing_twice_gives_the_same_bytes_and_no_absolute_path(
@@ -49,7 +50,7 @@ def test_preparing_twice_gives_the_same_bytes_and_no_absolute_path(
 def test_splits_share_no_image_and_answers_come_from_train_only(tmp_path: Path) -> None:
     rows = [(f"{n}.png", "q?", f"answer {n}") for n in range(20)]
     for name, _, _ in rows:
-        save_image(tmp_path / "raw" / name)
+        save_noise(tmp_path / "raw" / name)
     write_csv(tmp_path / "raw" / "questions.csv", COLUMNS, rows)
     result = prepare(tmp_path / "raw", tmp_path / "out", PrepareSettings())
     dataset = PreparedDataset.open(tmp_path / "out")
@@ -87,15 +88,17 @@ def broken(folder: Path) -> Path:
 def test_unusable_rows_stop_it_with_all_problems_at_once(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"12 row\(s\) cannot be used; .*--skip-bad") as caught:
         prepare(broken(tmp_path / "raw"), tmp_path / "out", PrepareSettings())
-    assert [problem.split(":")[0] for problem in caught.value.problems] == [
+    problems = [p for p in caught.value.problems if not p.startswith("besides: ")]
+    assert [problem.split(":")[0] for problem in problems] == [
         "image that is missing",
         "question that is empty",
         "answer that is empty",
         "image path that climbs out of the folder",
         "image with an absolute path (give it relative)",
         "image given as a URL (download it first)",
-        "image that is unreadable",
+        "image file that holds no image",
     ]
+    assert "besides: image that is there under another name too: 2 rows" in str(caught.value)
     assert caught.value.problems[0] == (
         "image that is missing: 5 rows, e.g. gone.png (questions-4), gone.png (questions-5), "
         "gone.png (questions-6), ..."
@@ -140,7 +143,7 @@ def test_the_pixel_limit_makes_an_image_unusable(tmp_path: Path, shapes_folder: 
     Image.new("1", (2000, 2000)).save(shapes_folder / "images" / "000.png")
     with pytest.raises(DataError, match="cannot be used") as caught:
         prepare(shapes_folder, tmp_path / "out", PrepareSettings(max_pixels=1_000_000))
-    assert caught.value.problems[0].startswith("image that is unreadable: 3 rows")
+    assert caught.value.problems[0].startswith("image of more pixels than --max-pixels: 3 rows")
 
 
 def test_a_prepared_folder_is_no_source(tmp_path: Path, shapes_folder: Path) -> None:
@@ -213,7 +216,7 @@ def test_ctrl_c_leaves_nothing_behind(
     def stop(*_: object) -> None:
         raise KeyboardInterrupt
 
-    for where in ("vqa_cli.data.checks.image_facts", "vqa_cli.data.prepare.write_info"):
+    for where in ("vqa_cli.data.image_checks.image_facts", "vqa_cli.data.prepare.write_info"):
         with monkeypatch.context() as patch:
             patch.setattr(where, stop)
             for out in (None, tmp_path / "out"):

@@ -2,14 +2,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from vqa_cli.config import PrepareSettings
 from vqa_cli.data.example import SPLITS, Example
 from vqa_cli.data.findings import Findings
+from vqa_cli.data.row_answers import RowAnswers
 from vqa_cli.data.rows import Rows
-from vqa_cli.data.splits import TEST, VAL, assign_splits, draw_groups
+from vqa_cli.data.splits import assign_splits
 from vqa_cli.errors import SettingsError
 
 
@@ -21,11 +20,18 @@ def rows_of(*rows: tuple[str, str | None]) -> Rows:
     return table
 
 
-def assigned(rows: Rows, **settings: float) -> tuple[list[str], tuple[str, ...], list[str]]:
+def assigned(
+    rows: Rows, contents: dict[str, str] | None = None, **settings: object
+) -> tuple[list[str], tuple[str, ...], list[str]]:
+    """contents: images that hold the same as another one."""
     findings = Findings()
+    images = rows.images
+    content_of = [images.index((contents or {}).get(image, image)) for image in images]
     codes, made = assign_splits(
         rows,
         np.ones(len(rows), dtype=bool),
+        np.array(content_of, dtype=np.int32),
+        RowAnswers.of(rows).main(),
         PrepareSettings(**settings),  # type: ignore[arg-type]
         findings,
     )
@@ -89,20 +95,6 @@ def test_shares_that_leave_nothing_for_train_are_an_error() -> None:
         assigned(rows_of(("a.png", None)), val_share=0.5, test_share=0.5)
 
 
-@given(
-    st.sets(st.text(st.characters(exclude_categories=["Cs"])), min_size=1),
-    st.floats(0.001, 0.49),
-    st.floats(0, 0.49),
-)
-def test_groups_are_drawn_once_and_train_keeps_some(
-    groups: set[str], val_share: float, test_share: float
-) -> None:
-    moved = draw_groups(groups, {VAL: val_share, TEST: test_share}, 0)
-    assert moved.keys() <= groups
-    assert len(moved) < len(groups)
-    assert (VAL in moved.values()) == (len(groups) > 1)
-
-
 def test_the_group_is_kept_together_where_a_row_names_one(tmp_path: Path) -> None:
     rows = Rows()
     for number in range(40):
@@ -112,3 +104,34 @@ def test_the_group_is_kept_together_where_a_row_names_one(tmp_path: Path) -> Non
     splits, _, _ = assigned(rows, val_share=0.25, test_share=0.25)
     for scene in range(8):
         assert len(set(splits[scene::8])) == 1
+
+
+def test_images_of_equal_content_stay_together() -> None:
+    names = [f"{number}.png" for number in range(40)]
+    # 0 = 1 = 2, 3 = 4 = 5, ...; the chains are linked in any order.
+    contents = {name: names[n - n % 3] for n, name in enumerate(names)}
+    rows = rows_of(*((name, None) for name in names))
+    splits, _, _ = assigned(rows, contents, val_share=0.3, test_share=0.3)
+    assert {splits.count(split) for split in SPLITS} != {40, 0}
+    for first in range(0, 40, 3):
+        assert len(set(splits[first : first + 3])) == 1
+
+
+def test_groups_that_share_an_image_content_are_one() -> None:
+    rows = Rows()
+    for number in range(30):
+        name = f"{number}.png"
+        rows.add(Example(name, "q?", ("a",), name, group=f"scene {number % 10}"), name, name)
+    # Scenes 0 and 1 have a picture in common, and so have 1 and 2.
+    splits, _, _ = assigned(rows, {"10.png": "1.png", "11.png": "0.png", "12.png": "21.png"})
+    of_scene = [set(splits[scene::10]) for scene in range(10)]
+    assert of_scene[0] == of_scene[1] == of_scene[2]
+    assert all(len(each) == 1 for each in of_scene)
+
+
+def test_a_split_by_question_is_made_only_on_request() -> None:
+    rows = rows_of(*(("a.png", None) for _ in range(50)))
+    assert assigned(rows)[1] == ("train",)
+    splits, made, _ = assigned(rows, split_by="question")
+    assert made == ("train", "val", "test")
+    assert [splits.count(split) for split in SPLITS] == [40, 5, 5]

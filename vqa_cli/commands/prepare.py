@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from vqa_cli.commands.options import Resolved, with_settings
 from vqa_cli.config import PrepareSettings
 from vqa_cli.console import Console
-from vqa_cli.errors import SettingsError
-
-if TYPE_CHECKING:
-    from vqa_cli.data.prepare import Prepared
+from vqa_cli.errors import DataError, GateError, SettingsError
 
 
 @with_settings(PrepareSettings)
@@ -29,6 +26,12 @@ def prepare(
     images: Annotated[
         Path | None, typer.Option("--images", help="Where the images are; default: in SOURCE.")
     ] = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="Examine everything, and write nothing.")
+    ] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Exit with 3 if any problem is found.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     list_formats: Annotated[
         bool, typer.Option("--list-formats", help="Print the known layouts and exit.")
@@ -43,10 +46,20 @@ def prepare(
         return
     if source is None:
         raise SettingsError("SOURCE is missing; name the folder of your images and questions")
+    from vqa_cli.data.prepare import check as examine
     from vqa_cli.data.prepare import prepare as run
+    from vqa_cli.data.summary import summary
 
-    result = run(source, out, settings[PrepareSettings], console, images)
+    chosen = settings[PrepareSettings]
+    if check:
+        result = examine(source, chosen, console, images)
+    else:
+        result = run(source, out, chosen, console, images, strict=strict)
     print(json.dumps(result.to_json(), ensure_ascii=False) if as_json else summary(result))
+    if strict and (result.problems or result.stops):
+        raise GateError(f"{source}: {len(result.problems)} kind(s) of problems were found")
+    if result.stops:
+        raise DataError(f"{source}: {'; '.join(result.stops)}")
 
 
 def _print_formats(as_json: bool) -> None:
@@ -59,20 +72,3 @@ def _print_formats(as_json: bool) -> None:
         return
     for layout in known:
         print(f"{layout.NAME:12}{layout.DESCRIPTION}")
-
-
-def summary(result: Prepared) -> str:
-    """What was made, for people."""
-    lines = [f"prepared {result.out} ({result.format}, {result.images:,} images)"]
-    for split, rows in result.splits.items():
-        share = result.coverage.get(split)
-        known = "no answers" if share is None else f"{share:.1%} with an answer in the vocabulary"
-        made = ", split made here" if split in result.made else ""
-        lines.append(f"  {split:5} {rows:>9,} questions, {known}{made}")
-    lines.append(f"  answer vocabulary: {result.answers:,} answers, from train only")
-    if result.problems:
-        lines.append("problems")
-        for finding in result.problems:
-            left_out = "left out: " if finding.unusable else ""
-            lines.append(f"  - {left_out}{finding}")
-    return "\n".join(lines)

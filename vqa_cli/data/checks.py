@@ -1,38 +1,14 @@
-"""What can be wrong with rows, images and splits, found before a model is trained on them."""
+"""Taking the rows of a source that can be used."""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Iterable
 
-from vqa_cli.console import Reporter
 from vqa_cli.data.example import SPLITS, Example
 from vqa_cli.data.findings import Findings
 from vqa_cli.data.image_files import UnusableImageError
-from vqa_cli.data.images import read_image
-from vqa_cli.data.parallel import in_order
 from vqa_cli.data.row_images import SourceImages
 from vqa_cli.data.rows import Rows
-from vqa_cli.errors import DataError
-
-_IMAGES_A_TASK = 32
-
-
-@dataclass(frozen=True)
-class ImageFacts:
-    """One image file; width and height as people see it, after its EXIF orientation.
-
-    problem: why it cannot be read; the sizes are 0 then.
-    """
-
-    image: str
-    sha256: str
-    bytes: int
-    width: int
-    height: int
-    problem: str = ""
 
 
 def collect(examples: Iterable[Example], images: SourceImages, findings: Findings) -> Rows:
@@ -95,33 +71,3 @@ def _made_unique(question_id: str, known: set[str]) -> str:
     while f"{question_id}-{number}" in known:
         number += 1
     return f"{question_id}-{number}"
-
-
-def check_images(
-    root: Path, images: Sequence[str], max_pixels: int, report: Reporter
-) -> list[ImageFacts]:
-    """Decode every image once, in parallel: its content's hash, its size or its problem."""
-    tasks = [images[i : i + _IMAGES_A_TASK] for i in range(0, len(images), _IMAGES_A_TASK)]
-
-    def check(task: Sequence[str]) -> list[ImageFacts]:
-        return [image_facts(root, image, max_pixels) for image in task]
-
-    facts: list[ImageFacts] = []
-    for checked in in_order(check, tasks):
-        facts += checked
-        report.progress("checking images", len(facts), len(images))
-    return facts
-
-
-def image_facts(root: Path, image: str, max_pixels: int) -> ImageFacts:
-    """Read and decode one image."""
-    try:
-        data = (root / image).read_bytes()
-    except OSError as error:
-        return ImageFacts(image, "", 0, 0, 0, f"{image}: {error.strerror or error}")
-    digest = hashlib.sha256(data).hexdigest()
-    try:
-        width, height = read_image(data, max_pixels=max_pixels, name=image).size
-    except DataError as error:
-        return ImageFacts(image, digest, len(data), 0, 0, str(error))
-    return ImageFacts(image, digest, len(data), width, height)

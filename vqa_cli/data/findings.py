@@ -16,15 +16,19 @@ class Finding:
 
     unusable: the rows cannot be used, so preparing stops unless they are left out by --skip-bad;
     other findings are told, and the work goes on.
+    of: how many rows there are in which it could have been found, where that says more; else 0.
     """
 
     problem: str
     unusable: bool
     count: int = 0
+    of: int = 0
     examples: list[str] = field(default_factory=list)
 
     def __str__(self) -> str:
         rows = f"{self.count:,} row{'s' if self.count != 1 else ''}"
+        if self.of:
+            rows = f"{self.count:,} of {self.of:,} rows"
         if not self.examples:
             return f"{self.problem}: {rows}" if self.count else self.problem
         more = ", ..." if self.count > len(self.examples) else ""
@@ -35,6 +39,7 @@ class Finding:
             "problem": self.problem,
             "unusable": self.unusable,
             "rows": self.count,
+            "of": self.of or None,
             "examples": self.examples,
         }
 
@@ -52,9 +57,10 @@ class Findings:
         """Count rows that cannot be used; the examples say where and with which value."""
         self._add(problem, count, examples, unusable=True)
 
-    def told(self, problem: str, *examples: str, count: int = 1) -> None:
-        """Count rows that are used all the same."""
+    def told(self, problem: str, *examples: str, count: int = 1, of: int = 0) -> None:
+        """Count rows that are used all the same; `of`: see `Finding`."""
         self._add(problem, count, examples, unusable=False)
+        self._kinds[problem].of = of
 
     def note(self, problem: str) -> None:
         """Tell something that is wrong with no row in particular."""

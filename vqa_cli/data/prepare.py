@@ -5,33 +5,38 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from vqa_cli.config import PrepareSettings
 from vqa_cli.console import SILENT, Reporter
 from vqa_cli.data.detect import choose_layout
+from vqa_cli.data.example import SPLITS
 from vqa_cli.data.findings import Finding, Findings
 from vqa_cli.data.folder import is_prepared, read_info
-from vqa_cli.data.gathering import gather
+from vqa_cli.data.gathering import Gathered, gather
 from vqa_cli.data.image_files import ImageFinder
-from vqa_cli.data.layout import Reading
+from vqa_cli.data.layout import Layout, Reading
+from vqa_cli.data.leaks import Leaks
 from vqa_cli.data.row_images import MadeImages, SourceImages, UnseenImages
 from vqa_cli.data.source import Source
 from vqa_cli.data.writing import whole_folder, write_content, write_info
-from vqa_cli.errors import DataError
+from vqa_cli.errors import DataError, GateError
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """What `prepare` made.
+    """What `prepare` made, or would make.
 
-    out: the prepared folder. splits: rows by split; made: those splits that the source did not
-    bring. answers: size of the answer vocabulary. coverage: by split, the share of the answered
-    questions that have an answer in it (the upper bound of any model's accuracy).
-    problems: what was found; rows of the unusable ones were left out.
+    out: the prepared folder; None where nothing was written. splits: rows by split; made: those
+    splits that the source did not bring. answers: size of the answer vocabulary. coverage: by
+    split, the share of the answered questions that have an answer in it (the upper bound of any
+    model's accuracy). problems: what was found; rows of the unusable ones are left out. leaks,
+    statistics: see `vqa_cli.data.leaks` and `vqa_cli.data.statistics`. stops: why it is not
+    written.
     """
 
-    out: Path
+    out: Path | None
     format: str
     splits: dict[str, int]
     made: tuple[str, ...]
@@ -39,18 +44,77 @@ class Prepared:
     answers: int
     coverage: dict[str, float]
     problems: tuple[Finding, ...]
+    leaks: Leaks
+    statistics: dict[str, Any]
+    stops: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
+        out = None if self.out is None else str(self.out)
+        return {"out": out, "format": self.format, **self.described()}
+
+    def described(self) -> dict[str, Any]:
+        """What dataset.json says of it."""
         return {
-            "out": str(self.out),
-            "format": self.format,
             "splits": self.splits,
             "made_splits": list(self.made),
             "images": self.images,
             "answers": self.answers,
             "coverage": self.coverage,
             "problems": [finding.to_json() for finding in self.problems],
+            "leaks": self.leaks,
+            "statistics": self.statistics,
         }
+
+
+@dataclass(frozen=True)
+class _Source:
+    """A source that was looked into, but not read yet."""
+
+    path: Path
+    raw: Source
+    layout: Layout
+    reading: Reading
+    finder: ImageFinder
+    settings: PrepareSettings
+
+    @property
+    def makes_images(self) -> bool:
+        return self.reading.makes_images and not self.settings.no_images
+
+    def gather(self, folder: Path, findings: Findings, report: Reporter) -> Gathered:
+        """Read and check everything; images that must be made are written into `folder`."""
+        report.notice(f"reading {self.path} ({self.layout.NAME})")
+        images = SourceImages(self.finder)
+        if self.settings.no_images:
+            images = UnseenImages(self.finder)
+        elif self.makes_images:
+            images = MadeImages(self.finder, folder)
+        return gather(self.path, self.reading, images, self.settings, findings, report)
+
+    def result(self, out: Path | None, gathered: Gathered, findings: Findings) -> Prepared:
+        counts = {
+            split: int((gathered.usable & (gathered.codes == code)).sum())
+            for code, split in enumerate(SPLITS)
+        }
+        return Prepared(
+            out=out,
+            format=self.layout.NAME,
+            splits={split: count for split, count in counts.items() if count},
+            made=gathered.made,
+            images=len(gathered.images),
+            answers=len(gathered.vocabulary),
+            coverage=gathered.coverage,
+            problems=tuple(findings),
+            leaks=gathered.leaks,
+            statistics=gathered.statistics,
+            stops=(*self._unusable(findings), *gathered.stops),
+        )
+
+    def _unusable(self, findings: Findings) -> list[str]:
+        if not findings.unusable_rows or self.settings.skip_bad:
+            return []
+        count = f"{findings.unusable_rows:,} row(s) cannot be used"
+        return [f"{count}; mend them, or leave them out with --skip-bad"]
 
 
 def prepare(
@@ -59,6 +123,8 @@ def prepare(
     settings: PrepareSettings,
     report: Reporter = SILENT,
     images: Path | None = None,
+    *,
+    strict: bool = False,
 ) -> Prepared:
     """Read `source` (a folder, or a file of questions), check it, and write a prepared dataset.
 
@@ -66,54 +132,71 @@ def prepare(
     default: the source's.
 
     Raises DataError where the source cannot be read, or has rows that cannot be used and
-    `settings.skip_bad` is off, or where `out` holds something else. Nothing is written then.
+    `settings.skip_bad` is off, or where `out` holds something else; GateError where anything at
+    all was found and it is `strict`. Nothing is written then.
     """
-    raw = Source(source)
-    if is_prepared(raw.root):
-        raise DataError(f"{source}: is prepared already; to prepare it anew, name its source")
-    layout = choose_layout(raw, settings.format)
-    reading = layout.read(raw)
+    opened = _open(source, settings, images)
+    raw = opened.raw
     target = (out or default_out(raw)).resolve()
-    image_root = _image_root(raw, images)
-    makes_images = reading.makes_images and not settings.no_images
     info = {
         "name": raw.name,
-        "format": layout.NAME,
-        "source": {"files": raw.digests(reading.files)},
-        "image_root": "." if makes_images else _relative(image_root, target),
+        "format": opened.layout.NAME,
+        "source": {"files": raw.digests(opened.reading.files)},
+        "image_root": "." if opened.makes_images else _relative(opened.finder.root, target),
         "settings": settings.to_mapping(),
     }
     if out is None:
         report.notice(f"writing to {target}")
     _check_target(target, info, is_default=out is None, report=report)
-    report.notice(f"reading {source} ({layout.NAME})")
     findings = Findings()
-    finder = ImageFinder(image_root, reading.image_folders, relocated=images is not None)
     with whole_folder(target) as folder:
-        row_images = _row_images(finder, folder, reading, settings)
-        gathered = gather(source, reading, row_images, settings, findings, report)
-        counts = write_content(folder, gathered)
-        result = Prepared(
-            out=out or target,
-            format=layout.NAME,
-            splits=counts,
-            made=gathered.made,
-            images=len(gathered.images),
-            answers=len(gathered.vocabulary),
-            coverage=gathered.coverage,
-            problems=tuple(findings),
-        )
-        described = {k: v for k, v in result.to_json().items() if k not in ("out", "format")}
-        write_info(folder, {**info, **described})
+        gathered = opened.gather(folder, findings, report)
+        result = opened.result(out or target, gathered, findings)
+        if strict and (found := [*result.stops, *map(str, findings)]):
+            raise GateError(f"{source}: is not without problems, as --strict wants it:", found)
+        if result.stops:
+            raise DataError(f"{source}: {result.stops[0]}:", _in_order(result, findings))
+        write_content(folder, gathered)
+        write_info(folder, {**info, **result.described()})
     return result
 
 
-def _row_images(
-    finder: ImageFinder, folder: Path, reading: Reading, settings: PrepareSettings
-) -> SourceImages:
-    if settings.no_images:
-        return UnseenImages(finder)
-    return MadeImages(finder, folder) if reading.makes_images else SourceImages(finder)
+def check(
+    source: Path,
+    settings: PrepareSettings,
+    report: Reporter = SILENT,
+    images: Path | None = None,
+) -> Prepared:
+    """Examine everything that `prepare` does, and write nothing.
+
+    `stops` of the result says why `prepare` would stop.
+
+    Raises DataError where the source cannot be read or has no usable row.
+    """
+    opened = _open(source, settings, images)
+    findings = Findings()
+    with TemporaryDirectory(prefix="vqa-") as folder:
+        gathered = opened.gather(Path(folder), findings, report)
+    return opened.result(None, gathered, findings)
+
+
+def _open(source: Path, settings: PrepareSettings, images: Path | None) -> _Source:
+    raw = Source(source)
+    if is_prepared(raw.root):
+        raise DataError(f"{source}: is prepared already; to prepare it anew, name its source")
+    layout = choose_layout(raw, settings.format)
+    reading = layout.read(raw)
+    finder = ImageFinder(
+        _image_root(raw, images), reading.image_folders, relocated=images is not None
+    )
+    return _Source(source, raw, layout, reading, finder, settings)
+
+
+def _in_order(result: Prepared, findings: Findings) -> list[str]:
+    """Everything that was found, what stops first."""
+    unusable = [str(finding) for finding in findings if finding.unusable]
+    others = [f"besides: {finding}" for finding in findings if not finding.unusable]
+    return [*result.stops[1:], *unusable, *others]
 
 
 def default_out(source: Source) -> Path:

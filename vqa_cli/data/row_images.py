@@ -27,7 +27,12 @@ _PAIRS_A_TASK = 16
 
 
 class SourceImages:
-    """Images that lie in the source as files."""
+    """Images that lie in the source as files.
+
+    makes: whether preparing writes them instead.
+    """
+
+    makes = False
 
     def __init__(self, finder: ImageFinder) -> None:
         self.root = finder.root
@@ -58,6 +63,8 @@ class UnseenImages(SourceImages):
 
 class MadeImages(SourceImages):
     """Images that are written into `folder`, which becomes the prepared dataset."""
+
+    makes = True
 
     def __init__(self, finder: ImageFinder, folder: Path) -> None:
         super().__init__(finder)

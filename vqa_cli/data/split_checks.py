@@ -1,20 +1,19 @@
-"""What can be wrong between the splits: answers that train lacks, images on both sides."""
+"""What can be wrong with splits: rows without one, answers that train lacks."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Iterator
 
 import numpy as np
-import numpy.typing as npt
 
-from vqa_cli.data.answers import answer_key
 from vqa_cli.data.example import SPLITS
 from vqa_cli.data.findings import MAX_EXAMPLES, Findings
+from vqa_cli.data.row_answers import RowAnswers
 from vqa_cli.data.rows import NO_SPLIT, Mask, Rows
 from vqa_cli.data.splits import TEST, TRAIN, Codes
-from vqa_cli.errors import DataError
+
+_ENOUGH = 10
+"""Of fewer questions it is no wonder that train gives none of their answers."""
 
 
 def usable_rows(rows: Rows, findings: Findings) -> Mask:
@@ -40,105 +39,56 @@ def _drop(rows: Rows, usable: Mask, dropped: Mask, problem: str, findings: Findi
     usable &= ~dropped
 
 
-def count_answers(rows: Rows, chosen: Mask) -> Counter[str]:
-    """How often the chosen (N,) rows give each answer; of a `set` the first one counts."""
-    counts: Counter[str] = Counter()
-    for _, _, codes, answers in _answers(rows, chosen):
-        for answer, count in zip(answers, np.bincount(codes, minlength=len(answers)), strict=True):
-            counts[answer] += int(count)
-    return counts
-
-
-def any_known(rows: Rows, chosen: Mask, known: Callable[[str], bool]) -> Mask:
-    """For each chosen row, whether at least one of its answers is `known`."""
-    found = [np.zeros(0, dtype=bool)]
-    for size, row_of, codes, answers in _answers(rows, chosen):
-        of_answer = np.fromiter((known(answer) for answer in answers), dtype=bool)
-        of_row = np.zeros(size, dtype=bool)
-        of_row[row_of[of_answer[codes]]] = True
-        found.append(of_row)
-    return np.concatenate(found)
-
-
-def _answers(
-    rows: Rows, chosen: Mask
-) -> Iterator[tuple[int, npt.NDArray[np.intp], npt.NDArray[np.intp], list[str]]]:
-    """Yield for each batch: rows, the row of each answer, its place in the last: the distinct ones.
-
-    By whole columns, since a million rows have ten million answers.
-    """
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    for batch in rows.batches(chosen):
-        lists: Any = batch.column("answers")
-        row_of = pc.list_parent_indices(lists).to_numpy(zero_copy_only=False)
-        is_set = pc.equal(batch.column("answer_kind"), "set").to_numpy(zero_copy_only=False)
-        first = np.diff(row_of, prepend=-1) > 0
-        counted = first | ~is_set[row_of]
-        coded = pc.list_flatten(lists).filter(pa.array(counted)).dictionary_encode()
-        codes = coded.indices.to_numpy(zero_copy_only=False)
-        yield batch.num_rows, row_of[counted], codes, coded.dictionary.to_pylist()
-
-
-def check_splits(
+def check_answers(
     rows: Rows,
     usable: Mask,
     codes: Codes,
     made: tuple[str, ...],
-    train_answers: Counter[str],
+    answers: RowAnswers,
     findings: Findings,
-) -> None:
-    """Compare val and test with train.
+) -> list[str]:
+    """Tell of answers that train lacks: no model can be right on those questions.
 
-    Raises DataError where a val or test that the source brings shares no answer with its train.
+    Returns what forbids to go on: a val or test that the source brings shares no answer with its
+    train.
     """
-    earlier = train = usable & (codes == TRAIN)
+    train = usable & (codes == TRAIN)
     if not train.any():
         findings.note("no train split: good for evaluation, not for finetune")
-        return
-    known = {answer_key(answer) for answer in train_answers}
-    brought = set(known)
-    for code, split in enumerate(SPLITS):
-        chosen = usable & (codes == code)
-        if code == TRAIN or not chosen.any():
-            continue
-        _check_images(rows, earlier, chosen, split, findings)
-        earlier = earlier | chosen
+        return []
+    strangers: list[str] = []
+    known = answers.any_of(answers.keys_given(train))
+    brought = train.copy()
+    for split, chosen in later_splits(usable, codes):
         answered = chosen & rows.answered
         if split in made:  # until now it was a part of the source's train
-            brought |= {answer_key(answer) for answer in count_answers(rows, chosen)}
-        elif answered.any() and not any_known(rows, answered, _among(brought)).any():
-            raise DataError(
+            brought |= chosen
+        elif (
+            answered.sum() >= _ENOUGH
+            and not answers.any_of(answers.keys_given(brought))[answered].any()
+        ):
+            strangers.append(
                 f"{split} shares no answer with train ({answered.sum():,} question(s), e.g. "
                 f"{', '.join(_examples(rows, answered))}); are both of the same dataset and "
                 "language?"
             )
-        unseen = answered.copy()
-        unseen[answered] = ~any_known(rows, answered, _among(known))
+        unseen = answered & ~known
         if unseen.any():
             findings.told(
                 f"{split} question whose answer train never gives",
                 *_examples(rows, unseen),
                 count=int(unseen.sum()),
+                of=int(answered.sum()),
             )
+    return strangers
 
 
-def _check_images(rows: Rows, earlier: Mask, chosen: Mask, split: str, findings: Findings) -> None:
-    """Test is compared with val too: a val made here was carved from train."""
-    image_of = rows.image_of
-    shared = np.flatnonzero(chosen & np.isin(image_of, np.unique(image_of[earlier])))
-    if len(shared):
-        examples = rows.texts("image", shared[:MAX_EXAMPLES])
-        findings.told(
-            f"{split} question about an image of {'train' if split == 'val' else 'train or val'}",
-            *examples,
-            count=len(shared),
-        )
-
-
-def _among(keys: set[str]) -> Callable[[str], bool]:
-    return lambda answer: answer_key(answer) in keys
+def later_splits(usable: Mask, codes: Codes) -> Iterator[tuple[str, Mask]]:
+    """Val and test, those that there are, with their rows."""
+    for code, split in enumerate(SPLITS):
+        chosen = usable & (codes == code)
+        if code != TRAIN and chosen.any():
+            yield split, chosen
 
 
 def _examples(rows: Rows, chosen: Mask) -> list[str]:

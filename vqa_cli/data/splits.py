@@ -2,30 +2,40 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from vqa_cli.config import PrepareSettings
+from vqa_cli.data.encoding import Places
 from vqa_cli.data.example import SPLITS
 from vqa_cli.data.findings import Findings
 from vqa_cli.data.rows import NO_SPLIT, Mask, Rows
+from vqa_cli.data.stratify import draw_groups
 from vqa_cli.errors import SettingsError
 
 TRAIN, VAL, TEST = (SPLITS.index(split) for split in SPLITS)
 Codes = npt.NDArray[np.uint8]
+Integers = npt.NDArray[np.signedinteger[Any]]
 
 
 def assign_splits(
-    rows: Rows, usable: Mask, settings: PrepareSettings, findings: Findings
+    rows: Rows,
+    usable: Mask,
+    content_of: Places,
+    answer_of: Places,
+    settings: PrepareSettings,
+    findings: Findings,
 ) -> tuple[Codes, tuple[str, ...]]:
     """The split of each row (N,), as places in `SPLITS`, and the names of the splits made here.
 
-    Without any split in the source train, val and test are made. With train but without val, val
-    is carved from train, never from test. Which groups go where depends on their names and the
-    seed alone, not on the order of the rows.
+    content_of (images): equal for images of equal content, which stay together. answer_of (N,):
+    the answer of each row as a number, -1 for none; each split gets its share of every answer.
+
+    Without any split in the source, train, val and test are made. With train but without val, val
+    is carved from train, never from test. Which groups go where depends on their names, their
+    answers and the seed, not on the order of the rows.
 
     Raises SettingsError where the shares leave nothing for train.
     """
@@ -42,32 +52,40 @@ def assign_splits(
             f"--val-share {settings.val_share} and --test-share {settings.test_share} leave "
             "nothing for train; together they must stay below 1"
         )
-    group_of, groups = rows.group_of, rows.groups
-    candidates = np.unique(group_of[usable & (codes == TRAIN)])
-    moved = draw_groups([groups[place] for place in candidates], shares, settings.split_seed)
-    split_of_group = np.full(len(groups), TRAIN, dtype=np.uint8)
-    for place in candidates:
-        split_of_group[place] = moved.get(groups[place], TRAIN)
-    from_train = codes == TRAIN
-    codes[from_train] = split_of_group[group_of[from_train]]
-    made = tuple(SPLITS[code] for code in sorted(shares) if code in moved.values())
-    if VAL not in moved.values():
+    places = np.flatnonzero(usable & (codes == TRAIN))
+    names, group_of = _groups(rows, places, content_of, settings)
+    split_of = draw_groups(names, group_of, answer_of[places], shares, settings.split_seed)
+    codes[places] = split_of[group_of]
+    made = tuple(SPLITS[code] for code in sorted(shares) if (split_of == code).any())
+    if "val" not in made:
         findings.note("too few images for a val split; there is nothing to choose a model by")
     return codes, (*(("train",) if TEST in shares else ()), *made)
 
 
-def draw_groups(groups: Iterable[str], shares: dict[int, float], seed: int) -> dict[str, int]:
-    """Draw groups for each split of `shares`: {group: split}; the groups left out stay in train.
+def _groups(
+    rows: Rows, places: Integers, content_of: Places, settings: PrepareSettings
+) -> tuple[list[str], Integers]:
+    """The names of the groups of the rows at `places`, and the group of each.
 
-    A split of a share above 0 gets at least one group, as long as one is left for train.
+    Groups that have an image of equal content in common are one, under the first of their names.
     """
-    drawn = sorted(groups, key=lambda group: hashlib.sha256(f"{seed}:{group}".encode()).digest())
-    left = len(drawn) - 1
-    start = 0
-    moved: dict[str, int] = {}
-    for split, share in shares.items():
-        count = min(left, max(1, round(share * len(drawn)))) if share > 0 else 0
-        moved.update(dict.fromkeys(drawn[start : start + count], split))
-        start += count
-        left -= count
-    return moved
+    if settings.split_by == "question":
+        return rows.texts("question_id", places), np.arange(len(places))
+    names = rows.groups
+    group_of, content = rows.group_of[places], content_of[rows.image_of[places]]
+    joined = np.arange(len(names))
+    pairs = np.unique(np.stack([content, group_of]), axis=1)
+    again = np.flatnonzero(pairs[0, 1:] == pairs[0, :-1])
+    for first, second in zip(pairs[1, again], pairs[1, again + 1], strict=True):
+        a, b = _root(joined, first), _root(joined, second)
+        kept, gone = (a, b) if names[a] < names[b] else (b, a)
+        joined[gone] = kept
+    roots = np.array([_root(joined, group) for group in group_of], dtype=np.int64)
+    used, of = np.unique(roots, return_inverse=True)
+    return [names[group] for group in used], of
+
+
+def _root(joined: npt.NDArray[np.int64], group: int) -> int:
+    while joined[group] != group:
+        group = joined[group] = int(joined[joined[group]])
+    return int(group)

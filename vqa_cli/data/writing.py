@@ -67,17 +67,15 @@ def _take_place(temporary: Path, target: Path) -> None:
     shutil.rmtree(earlier)
 
 
-def write_content(folder: Path, gathered: Gathered) -> dict[str, int]:
-    """Write the tables and the answers; return the number of rows of each split present."""
+def write_content(folder: Path, gathered: Gathered) -> None:
+    """Write the tables and the answers."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    counts: dict[str, int] = {}
     for code, split in enumerate(SPLITS):
         chosen = gathered.usable & (gathered.codes == code)
         if not chosen.any():
             continue
-        counts[split] = int(chosen.sum())
         path = folder / split_file(split)
         with pq.ParquetWriter(path, schema(), compression="zstd") as writer:
             for batch in gathered.rows.batches(chosen):
@@ -94,7 +92,6 @@ def write_content(folder: Path, gathered: Gathered) -> dict[str, int]:
         }
     )
     pq.write_table(table, folder / IMAGES_FILE, compression="zstd")
-    return counts
 
 
 def write_info(folder: Path, info: Mapping[str, Any]) -> None:

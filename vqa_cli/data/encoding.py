@@ -1,0 +1,29 @@
+"""Texts as numbers: columns of Arrow in, numpy out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Places = npt.NDArray[np.int32]
+
+
+def encode(columns: Iterable[Any]) -> tuple[Places, Any]:
+    """Number the distinct texts of pyarrow string columns in the order in which they come.
+
+    Returns the number of each value (N,), -1 for none, and the distinct texts as a pyarrow array.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    chunks = pa.chunked_array([pa.array([], pa.string()), *columns]).dictionary_encode()
+    chunks = chunks.unify_dictionaries()
+    codes = [
+        pc.fill_null(chunk.indices, -1).to_numpy(zero_copy_only=False) for chunk in chunks.chunks
+    ]
+    if not codes:
+        return np.zeros(0, dtype=np.int32), pa.array([], pa.string())
+    return np.concatenate(codes).astype(np.int32, copy=False), chunks.chunk(0).dictionary

@@ -1,0 +1,99 @@
+"""The answers of all rows as numbers, so that a million rows are counted in a moment."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from vqa_cli.data.answers import answer_key
+from vqa_cli.data.encoding import Places, encode
+from vqa_cli.data.rows import Mask, Rows
+
+
+class RowAnswers:
+    """The M answers of N rows that count; of a `set` that is the first one alone.
+
+    row_of (M,): whose answer each is, ascending. text_of (M,): which of `texts` it is.
+    key_of (texts): which of `keys` each text is; `answer_key` makes texts equal. The keys are in
+    the order of the alphabet, so that their numbers do not depend on the order of the rows.
+    """
+
+    def __init__(self, rows: int, row_of: Places, text_of: Places, texts: list[str]) -> None:
+        self.rows = rows
+        self.row_of = row_of
+        self.text_of = text_of
+        self.texts = texts
+        keys = [answer_key(text) for text in texts]
+        self.keys = sorted(set(keys))
+        places = {key: place for place, key in enumerate(self.keys)}
+        self.key_of: Places = np.array([places[key] for key in keys], dtype=np.int32)
+
+    @classmethod
+    def of(cls, rows: Rows) -> Self:
+        """Read the answers of all rows, by whole columns."""
+        owners, parts = [np.zeros(0, dtype=np.int32)], []
+        start = 0
+        for batch in rows.batches(np.ones(len(rows), dtype=bool)):
+            row_of, answers = _counted(batch)
+            owners.append((row_of + start).astype(np.int32))
+            parts.append(answers)
+            start += batch.num_rows
+        text_of, texts = encode(parts)
+        return cls(len(rows), np.concatenate(owners), text_of, texts.to_pylist())
+
+    def counts(self, chosen: Mask) -> Counter[str]:
+        """How often the chosen (N,) rows give each answer, as it is spelt."""
+        given = np.bincount(self.text_of[chosen[self.row_of]], minlength=len(self.texts))
+        pairs = zip(self.texts, given.tolist(), strict=True)
+        return Counter({text: count for text, count in pairs if count})
+
+    def any_of(self, keys: Mask) -> Mask:
+        """For each row (N,), whether at least one of its answers is among the `keys` (K,)."""
+        found = np.zeros(self.rows, dtype=bool)
+        found[self.row_of[keys[self.key_of][self.text_of]]] = True
+        return found
+
+    def keys_that(self, known: Callable[[str], bool]) -> Mask:
+        """The mask (K,) of the keys that are `known`."""
+        return np.fromiter((known(key) for key in self.keys), dtype=bool, count=len(self.keys))
+
+    def keys_given(self, chosen: Mask) -> Mask:
+        """The mask (K,) of the keys that the chosen (N,) rows give; never that of no answer."""
+        given = np.zeros(len(self.keys), dtype=bool)
+        given[self.key_of[self.text_of[chosen[self.row_of]]]] = True
+        return given & self.keys_that(bool)
+
+    def main(self) -> Places:
+        """The answer that most of a row's people gave: for each row (N,) a place in `keys`, or -1.
+
+        The first in the alphabet among equals.
+        """
+        width = max(len(self.keys), 1)
+        pairs = self.row_of * np.int64(width) + self.key_of[self.text_of]
+        pairs, votes = np.unique(pairs, return_counts=True)
+        row_of = pairs // width
+        best = np.zeros(self.rows, dtype=np.int64)
+        np.maximum.at(best, row_of, votes)
+        winners = np.flatnonzero(votes == best[row_of])[::-1]  # so that the first is written last
+        chosen = np.full(self.rows, -1, dtype=np.int32)
+        chosen[row_of[winners]] = pairs[winners] % width
+        return chosen
+
+
+def _counted(batch: Any) -> tuple[npt.NDArray[np.int64], Any]:
+    """The row within the batch of each answer that counts, and the answers."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    lists = batch.column("answers")
+    row_of = pc.list_parent_indices(lists).to_numpy(zero_copy_only=False)
+    answers = pc.list_flatten(lists)
+    is_set = pc.equal(batch.column("answer_kind"), "set").to_numpy(zero_copy_only=False)
+    if not is_set.any():
+        return row_of, answers
+    counted = (np.diff(row_of, prepend=-1) > 0) | ~is_set[row_of]
+    return row_of[counted], answers.filter(pa.array(counted))
