@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.drawing import save_image
-from vqa_cli.data.image_files import ImageFinder, UnusableImageError
+from vqa_cli.data.findings import Findings
+from vqa_cli.data.image_files import ImageFinder, UnusableImageError, tell_case_twins
 
 
 @pytest.fixture
@@ -103,3 +104,25 @@ def test_nothing_outside_the_root_is_ever_found(
     except UnusableImageError:
         return
     assert found == "a.png"
+
+
+def test_a_name_in_another_case_is_missing_but_told(tmp_path: Path) -> None:
+    save_image(tmp_path / "images/Kitchen.png")
+    finder = ImageFinder(tmp_path)
+    problem = r"name in another case: kitchen.PNG \(there is Kitchen.png\)"
+    with pytest.raises(UnusableImageError, match=problem):
+        finder.find("kitchen.PNG")
+    with pytest.raises(UnusableImageError, match=r"kitchen \(there is Kitchen\)"):
+        finder.find("kitchen")
+
+
+def test_images_that_differ_in_case_alone_are_told() -> None:
+    findings = Findings()
+    names = ("a.png", "b.png", "A.png", "x/a.png", "x/A.PNG", "B.png")
+    tell_case_twins(zip(names, (1, 1, 3, 1, 1, 0), strict=True), findings)
+    assert [str(finding) for finding in findings] == [
+        (
+            "image whose name differs only in case from another's (one file on Windows, macOS): "
+            "4 rows, e.g. A.png and a.png, x/A.PNG and x/a.png"
+        )
+    ]

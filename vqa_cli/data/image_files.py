@@ -5,8 +5,11 @@ from __future__ import annotations
 import os
 import re
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from pathlib import Path
+
+from vqa_cli.data.findings import Findings
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff")
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
@@ -43,6 +46,7 @@ class ImageFinder:
         self._folders = folders
         self._relocated = relocated
         self._listed: dict[str, dict[str, list[str]]] = {}
+        self._lowered: dict[str, dict[str, str]] = {}
         self._found: dict[str, str | UnusableImageError] = {}
 
     def find(self, value: str) -> str:
@@ -78,7 +82,20 @@ class ImageFinder:
                 )
             if matches:
                 return f"{parent}/{matches[0]}" if parent else matches[0]
+        for candidate in self._candidates(path):
+            if other := self._in_other_case(candidate):
+                problem = "image that is missing, though a file has its name in another case"
+                raise UnusableImageError(problem, f"{value} (there is {other})")
         raise UnusableImageError("image that is missing", value)
+
+    def _in_other_case(self, candidate: str) -> str | None:
+        parent, _, name = candidate.rpartition("/")
+        if parent not in self._lowered:
+            self._lowered[parent] = {known.casefold(): known for known in self._names(parent)}
+        found = self._lowered[parent].get(name.casefold()) or self._lowered[parent].get(
+            f"{name.casefold()}.*"
+        )
+        return found.removesuffix(".*") if found else None
 
     def _candidates(self, path: str) -> Iterator[str]:
         for folder in self._folders:
@@ -109,6 +126,7 @@ class ImageFinder:
         return self._listed[folder]
 
 
+@lru_cache(maxsize=1 << 12)  # the questions about an image are often neighbours
 def inside(value: str) -> str:
     """The value as a clean relative path; raises UnusableImageError where it leaves the root."""
     path = value.strip().replace("\\", "/")
@@ -122,3 +140,19 @@ def inside(value: str) -> str:
     if ".." in parts:
         raise UnusableImageError("image path that climbs out of the folder", value)
     return "/".join(parts)
+
+
+def tell_case_twins(images: Iterable[tuple[str, int]], findings: Findings) -> None:
+    """Tell which images are two files here, but one where case means nothing (Windows, macOS).
+
+    images: each with the number of its rows.
+    """
+    first_of: dict[str, str] = {}
+    for image, rows in images:
+        first = first_of.setdefault(image.casefold(), image) if rows else image
+        if first != image:
+            findings.told(
+                "image whose name differs only in case from another's (one file on Windows, macOS)",
+                f"{image} and {first}",
+                count=rows,
+            )
