@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,12 @@ NO_SPLIT = len(SPLITS)
 """The code of a row whose source brings no splits; the others are places in `SPLITS`."""
 _BATCH = 16_384
 
+_CODES = {None: NO_SPLIT} | {split: code for code, split in enumerate(SPLITS)}
+_REPEATED = ("answer_kind", "question_type", "answer_type")
+"""Columns with few distinct values, which are kept but once a batch."""
+
 Mask = npt.NDArray[np.bool_]
+_Row = tuple[Any, ...]
 
 
 def schema() -> Any:
@@ -41,6 +47,16 @@ def schema() -> Any:
     )
 
 
+@cache
+def _stored_schema() -> Any:
+    """The columns as they are kept: without images and groups, which are kept as numbers."""
+    import pyarrow as pa
+
+    repeated = pa.dictionary(pa.int32(), pa.string())
+    kept = [field for field in schema() if field.name not in ("image", "group")]
+    return pa.schema([f.with_type(repeated) if f.name in _REPEATED else f for f in kept])
+
+
 class Rows:
     """All rows in the order of the source, N of them.
 
@@ -51,8 +67,7 @@ class Rows:
     """
 
     def __init__(self) -> None:
-        self._schema = schema()
-        self._pending: list[tuple[Any, ...]] = []
+        self._pending: list[_Row] = []
         self._batches: list[Any] = []
         self._images: dict[str, int] = {}
         self._groups: dict[str, int] = {}
@@ -61,15 +76,12 @@ class Rows:
 
     def add(self, example: Example, image: str, question_id: str) -> None:
         """Add a row with its image as it was found, and its id made unique."""
-        group = example.group if example.group is not None else image
-        self._image_of.append(self._images.setdefault(image, len(self._images)))
-        self._group_of.append(self._groups.setdefault(group, len(self._groups)))
-        self._split_of.append(SPLITS.index(example.split) if example.split else NO_SPLIT)
-        self._answered.append(bool(example.answers))
         extra = example.extra
         self._pending.append(
             (
                 image,
+                image if example.group is None else example.group,
+                example.split,
                 example.question,
                 example.answers,
                 example.answer_kind,
@@ -78,7 +90,6 @@ class Rows:
                 example.answer_type,
                 example.answerable,
                 example.choices,
-                group,
                 json.dumps(extra, sort_keys=True, default=str) if extra else "{}",
             )
         )
@@ -86,55 +97,96 @@ class Rows:
             self._flush()
 
     def _flush(self) -> None:
+        """Turn the pending rows into columns: numbers for images, groups and splits, Arrow else."""
         import pyarrow as pa
 
-        if self._pending:
-            columns = zip(*self._pending, strict=True)
-            arrays = [pa.array(c, f.type) for c, f in zip(columns, self._schema, strict=True)]
-            self._batches.append(pa.RecordBatch.from_arrays(arrays, schema=self._schema))
-            self._pending.clear()
+        if not self._pending:
+            return
+        images, groups, splits, *others = zip(*self._pending, strict=True)
+        self._pending.clear()
+        self._image_of.extend(_places(images, self._images))
+        self._group_of.extend(_places(groups, self._groups))
+        self._split_of.extend(_CODES[split] for split in splits)
+        self._answered.extend(map(bool, others[1]))
+        stored = _stored_schema()
+        columns = [pa.array(c, f.type) for c, f in zip(others, stored, strict=True)]
+        self._batches.append(pa.RecordBatch.from_arrays(columns, schema=stored))
 
     def __len__(self) -> int:
-        return len(self._split_of)
+        return len(self._split_of) + len(self._pending)
 
     @property
     def images(self) -> list[str]:
+        self._flush()
         return list(self._images)
 
     @property
     def groups(self) -> list[str]:
+        self._flush()
         return list(self._groups)
 
     @property
     def image_of(self) -> npt.NDArray[np.int32]:
+        self._flush()
         return np.array(self._image_of, dtype=np.int32)
 
     @property
     def group_of(self) -> npt.NDArray[np.int32]:
+        self._flush()
         return np.array(self._group_of, dtype=np.int32)
 
     @property
     def split_of(self) -> npt.NDArray[np.uint8]:
+        self._flush()
         return np.array(self._split_of, dtype=np.uint8)
 
     @property
     def answered(self) -> Mask:
+        self._flush()
         return np.array(self._answered, dtype=bool)
 
-    def batches(self, chosen: Mask) -> Iterator[Any]:
-        """Yield the chosen (N,) rows as pyarrow record batches of the columns of `schema`."""
+    def batches(self, chosen: Mask, *columns: str) -> Iterator[Any]:
+        """Yield the chosen (N,) rows as pyarrow record batches of `columns`: those of `schema`."""
         import pyarrow as pa
 
         self._flush()
+        fields = [field for field in schema() if not columns or field.name in columns]
+        coded = {
+            name: (pa.array(list(known), pa.string()), places)
+            for name, known, places in (
+                ("image", self._images, self.image_of),
+                ("group", self._groups, self.group_of),
+            )
+            if not columns or name in columns
+        }
         start = 0
         for batch in self._batches:
-            mask = chosen[start : start + batch.num_rows]
+            rows = slice(start, start + batch.num_rows)
             start += batch.num_rows
-            if mask.any():
-                yield batch if mask.all() else batch.filter(pa.array(mask))
+            if not (mask := chosen[rows]).any():
+                continue
+            arrays = [
+                _taken(*coded[field.name], rows)
+                if field.name in coded
+                else batch.column(field.name).cast(field.type)
+                for field in fields
+            ]
+            whole = pa.RecordBatch.from_arrays(arrays, schema=pa.schema(fields))
+            yield whole if mask.all() else whole.filter(pa.array(mask))
 
     def texts(self, column: str, places: npt.NDArray[np.intp]) -> list[str]:
         """The values of a text column at a few places."""
         chosen = np.zeros(len(self), dtype=bool)
         chosen[places] = True
-        return [text for b in self.batches(chosen) for text in b.column(column).to_pylist()]
+        return [text for b in self.batches(chosen, column) for text in b.column(0).to_pylist()]
+
+
+def _taken(names: Any, places: npt.NDArray[np.int32], rows: slice) -> Any:
+    import pyarrow as pa
+
+    return names.take(pa.array(places[rows]))
+
+
+def _places(values: Iterable[str], known: dict[str, int]) -> list[int]:
+    """The place of each value among the known ones; new ones are added."""
+    return [known.setdefault(value, len(known)) for value in values]
