@@ -1,6 +1,6 @@
 import pytest
 
-from tests.evaluation.fakes import FileNameModel, small_dataset
+from tests.evaluation.fakes import small_dataset, small_model
 
 
 @pytest.fixture
@@ -9,5 +9,5 @@ def dataset():
 
 
 @pytest.fixture
-def model(dataset):
-    return FileNameModel(dataset.vocabulary)
+def model():
+    return small_model()

@@ -1,15 +1,18 @@
 """A dataset in memory, and a model that reads its answers off the names of the images."""
 
+import hashlib
 import json
 from dataclasses import fields
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
+from tests.tiny_runs import tiny_preprocessor
 from vqa_cli.data.example import Example
 from vqa_cli.data.vocabulary import AnswerVocabulary
 from vqa_cli.errors import DataError
-from vqa_cli.inference.answerer import Answer, Prediction
+from vqa_cli.inference.answerer import softmax
 
 
 class MemoryDataset:
@@ -18,9 +21,11 @@ class MemoryDataset:
     folder = Path("prepared")
     image_root = Path("photos")
 
-    def __init__(self, **splits):
+    def __init__(self, *, format="generic", leaks=None, problems=(), contents=None, **splits):
         self._rows = splits
+        self._contents = contents or {}
         self.splits = tuple(splits)
+        self.info = {"format": format, "leaks": leaks or {}, "problems": list(problems)}
         train = splits.get("train", [])
         self.vocabulary = AnswerVocabulary.build(a for e in train for a in e.answers)
 
@@ -32,30 +37,49 @@ class MemoryDataset:
         columns["extra"] = [json.dumps(extra) for extra in columns["extra"]]
         return pd.DataFrame({n: pd.Series(v, dtype=object) for n, v in columns.items()})
 
+    def examples(self, split):
+        return list(self._rows[split])
+
+    def images(self):
+        names = dict.fromkeys(e.image for examples in self._rows.values() for e in examples)
+        digests = [
+            self._contents.get(name, hashlib.sha256(name.encode()).hexdigest()) for name in names
+        ]
+        return pd.DataFrame({"image": list(names), "sha256": digests})
+
 
 class FileNameModel:
-    """Answers every question with the name of the image's file."""
+    """Answers every question with the name of the image's file, 80 % sure; else with "other"."""
 
-    def __init__(self, vocabulary):
-        self.vocabulary = vocabulary
+    def __init__(self, *answers):
+        self.vocabulary = AnswerVocabulary.build({a: 99 - n for n, a in enumerate(answers)})
+        self.preprocessor = tiny_preprocessor()
         self.seen = []
 
     def describe(self):
         return "the names of the images"
 
-    def predict(self, items, *, top_k, report):
+    def scores(self, items, *, report):
+        """The rest of the probability falls on the other answers, the first ones more likely."""
+        count = len(self.vocabulary)
         for image, questions in items:
             self.seen.append((image, list(questions)))
-            rest = [Answer("other", 0.1)] * (top_k - 1)
-            answers = (Answer(image.stem, 0.8), *rest)
-            yield [Prediction(question, answers) for question in questions]
+            name = image.stem if isinstance(image, Path) else "other"
+            rest = np.arange(count, 0, -1, dtype=np.float64)
+            rest[self.vocabulary.index(name)] = 0
+            row = 0.2 * rest / rest.sum()
+            row[self.vocabulary.index(name)] = 0.8
+            yield np.log(np.tile(row, (len(questions), 1))).astype(np.float32)
+
+    def probabilities(self, logits):
+        return softmax(logits.astype(np.float64))
 
 
 def question(number, image, text, *answers, **more):
     return Example(image, text, answers, str(number), **more)
 
 
-def small_dataset():
+def small_dataset(**more):
     colour, shape = {"question_type": "colour"}, {"question_type": "shape"}
     return MemoryDataset(
         train=[
@@ -71,4 +95,9 @@ def small_dataset():
             question(14, "yes.png", "is it red?", "Yes", answer_type="yes/no", **colour),
             question(15, "red.png", "where?"),
         ],
+        **more,
     )
+
+
+def small_model():
+    return FileNameModel("red", "circle", "yes", "other")

@@ -9,11 +9,18 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from vqa_cli.commands.options import Resolved, with_settings
-from vqa_cli.config import DeviceSettings, PrepareSettings
+from vqa_cli.config import DeviceSettings, PrepareSettings, unusable
 from vqa_cli.console import Console
-from vqa_cli.errors import GateError, SettingsError
+from vqa_cli.errors import SettingsError
+from vqa_cli.evaluation.metrics import Metric
+from vqa_cli.model_folder import RUN, check_finished, read_config, resolve_model
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from vqa_cli.data.prepared import PreparedDataset
+    from vqa_cli.evaluation.predictions import Record
+    from vqa_cli.evaluation.result import EvaluationResult
     from vqa_cli.inference.answerer import Answerer
 
 
@@ -34,13 +41,59 @@ def evaluate(
     predictions: Annotated[
         Path | None,
         typer.Option(
-            help="Score this file in the official results format (JSON) instead of a model."
+            help="Score this file instead of a model: in the official results format (.json), or "
+            "as --save-predictions writes it (.json, .jsonl, .csv)."
         ),
     ] = None,
     split: Annotated[str, typer.Option(help="Which part of the data.")] = "test",
     images: Annotated[
         Path | None, typer.Option(help="Where the images are, if not where the data says.")
     ] = None,
+    metric: Annotated[
+        Metric,
+        typer.Option(
+            metavar="auto|vqa-fixed|exact|set",
+            help="auto: by the kind of the answers; vqa-fixed: the VQA accuracy without its "
+            "official quirks; exact: with the most frequent answer; set: with the whole set.",
+        ),
+    ] = "auto",
+    top_k: Annotated[
+        int, typer.Option("--top-k", min=1, help="So many answers of a model to each question.")
+    ] = 5,
+    wups: Annotated[
+        bool, typer.Option("--wups", help="Also WUPS, which needs WordNet's files.")
+    ] = False,
+    wordnet: Annotated[
+        Path | None,
+        typer.Option(help="WordNet's folder, for --wups; default: VQA_WORDNET, the system's."),
+    ] = None,
+    ablate_image: Annotated[
+        bool,
+        typer.Option(
+            "--ablate-image", help="Also the model's accuracy with blank and with other images."
+        ),
+    ] = False,
+    baseline: Annotated[
+        Path | None,
+        typer.Option(help="Compare with this run, exported folder or file of predictions."),
+    ] = None,
+    tolerance: Annotated[
+        float,
+        typer.Option(
+            min=0.0, max=1.0, help="With --baseline: exit with 3 if worse by more than this."
+        ),
+    ] = 0.0,
+    fail_under: Annotated[
+        float | None,
+        typer.Option(min=0.0, max=1.0, help="Exit with 3 below this accuracy, from 0 to 1."),
+    ] = None,
+    calibrate: Annotated[
+        bool,
+        typer.Option(
+            "--calibrate",
+            help="First fit the model's temperature on val anew, and keep it in its folder.",
+        ),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
     save: Annotated[
         Path | None,
@@ -48,14 +101,14 @@ def evaluate(
             "--save-predictions", help="Write all answers and scores: a .json, .jsonl or .csv."
         ),
     ] = None,
-    top_k: Annotated[
-        int, typer.Option("--top-k", min=1, help="So many answers a question in that file.")
-    ] = 1,
-    force: Annotated[bool, typer.Option("--force", help="Replace that file.")] = False,
-    fail_under: Annotated[
-        float | None,
-        typer.Option(min=0.0, max=1.0, help="Exit with 3 below this accuracy, from 0 to 1."),
+    submission: Annotated[
+        Path | None,
+        typer.Option(
+            help="Write the answers as the data's leaderboard takes them: a .json (VQA, OK-VQA, "
+            "TextVQA, VizWiz, GQA, A-OKVQA)."
+        ),
     ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace these files.")] = False,
     *,
     settings: Resolved,
     console: Console,
@@ -65,27 +118,136 @@ def evaluate(
     Beside the accuracy stands what can be reached without looking at the images.
     """
     from vqa_cli.data.prepared import open_or_prepare
+    from vqa_cli.evaluation.evaluate import Scoring, answer, is_scorable
     from vqa_cli.evaluation.evaluate import evaluate as run_evaluation
-    from vqa_cli.evaluation.predictions import check_target, save_predictions
-    from vqa_cli.evaluation.table import as_text
-    from vqa_cli.inference.loading import load_answerer
+    from vqa_cli.evaluation.gates import check_gates
+    from vqa_cli.evaluation.prediction_files import is_predictions
+    from vqa_cli.evaluation.saving import check_target
+    from vqa_cli.evaluation.submissions import check_submission
+    from vqa_cli.evaluation.wordnet import find_wordnet
 
-    if model is not None and predictions is not None:
-        raise SettingsError("--model and --predictions exclude each other; give one of them")
+    _check_usage(model, predictions, baseline, tolerance, ablate=ablate_image, calibrate=calibrate)
     if save:
         check_target(save, force=force)
+    words = find_wordnet(wordnet) if wups or wordnet else None
+    # What is wrong with a model is told before the data is prepared, which may take long.
+    own = predictions or _model_folder(model)
+    other = baseline if baseline is None or is_predictions(baseline) else _model_folder(baseline)
     dataset = open_or_prepare(data, settings[PrepareSettings], console, images)
-    source: Path | Answerer
-    if predictions is not None:
-        source = predictions
+    if submission:
+        check_submission(submission, dataset, force=force)
+    source = _source(own, settings, console)
+    if calibrate and not isinstance(source, Path):
+        _calibrate(source, own, dataset, split, console)
+    scoring = Scoring(
+        metric=metric,
+        top_k=top_k,
+        baseline=other and _source(other, settings, None),
+        baseline_name=str(baseline),
+        ablate_image=ablate_image,
+        wordnet=words,
+    )
+    result: EvaluationResult | None = None
+    gated = fail_under is not None or baseline is not None
+    if (save or submission) and not gated and not is_scorable(dataset, split):
+        records: Sequence[Record] = answer(dataset, split, source, scoring, report=console)
     else:
-        source = load_answerer(model, device=settings[DeviceSettings])
-        source.max_pixels = settings[PrepareSettings].max_pixels
-        console.notice(f"answering by {source.describe()}")
-    result = run_evaluation(dataset, split, source, top_k=top_k, report=console)
+        result = run_evaluation(dataset, split, source, scoring, report=console)
+        records = result.records
+    _write(records, dataset, save, submission, console, force=force)
+    _show(result, split, len(records), console, as_json=as_json)
+    if result:
+        check_gates(result, fail_under, tolerance)
+
+
+def _check_usage(
+    model: str | None,
+    predictions: Path | None,
+    baseline: Path | None,
+    tolerance: float,
+    *,
+    ablate: bool,
+    calibrate: bool,
+) -> None:
+    """Raises SettingsError, with all of them at once, for options that do not go together."""
+    problems = []
+    if predictions is not None:
+        if model is not None:
+            problems.append("--model and --predictions exclude each other; give one of them")
+        problems += [
+            f"{flag} needs a model; it cannot go with --predictions"
+            for flag, given in {"--ablate-image": ablate, "--calibrate": calibrate}.items()
+            if given
+        ]
+    if tolerance and baseline is None:
+        problems.append("--tolerance needs --baseline, which says what to compare with")
+    if problems:
+        raise SettingsError(problems[0]) if len(problems) == 1 else unusable(problems)
+
+
+def _model_folder(model: str | Path | None) -> Path:
+    """The folder of a run or an export. Raises ModelError where it is neither, or unfinished."""
+    folder = resolve_model(model)
+    if read_config(folder)["kind"] == RUN:
+        check_finished(folder)
+    return folder
+
+
+def _source(path: Path, settings: Resolved, console: Console | None) -> Answerer | Path:
+    """What answers: the model in a folder, or a file of predictions as it is."""
+    from vqa_cli.inference.loading import load_answerer
+
+    if not path.is_dir():
+        return path
+    answerer = load_answerer(path, device=settings[DeviceSettings])
+    answerer.max_pixels = settings[PrepareSettings].max_pixels
+    if console:
+        console.notice(f"answering by {answerer.describe()}")
+    return answerer
+
+
+def _calibrate(
+    answerer: Answerer, folder: Path, dataset: PreparedDataset, split: str, console: Console
+) -> None:
+    from vqa_cli.evaluation.recalibration import recalibrate
+
+    done = recalibrate(answerer, folder, dataset, console)
+    console.notice(
+        f"temperature {done.before:.3f} -> {done.after:.3f}, fitted on {done.questions:,} "
+        f"questions of val; kept in {folder / 'calibration.json'}"
+    )
+    if split == "val":
+        console.warn("its confidences are now fitted to the very questions that are scored")
+
+
+def _write(
+    records: Sequence[Record],
+    dataset: PreparedDataset,
+    save: Path | None,
+    submission: Path | None,
+    console: Console,
+    *,
+    force: bool,
+) -> None:
+    from vqa_cli.evaluation.saving import save_predictions
+    from vqa_cli.evaluation.submissions import write_submission
+
     if save:
-        save_predictions(save, result.records, force=force)
-        console.notice(f"wrote {len(result.records):,} predictions to {save}")
-    print(json.dumps(result.to_json(), ensure_ascii=False) if as_json else as_text(result))
-    if fail_under is not None and result.accuracy < fail_under:
-        raise GateError(f"accuracy {result.accuracy:.4f} on {split} is below {fail_under:g}")
+        save_predictions(save, records, force=force)
+        console.notice(f"wrote {len(records):,} predictions to {save}")
+    if submission:
+        write_submission(submission, dataset, records, force=force, report=console)
+
+
+def _show(
+    result: EvaluationResult | None, split: str, questions: int, console: Console, *, as_json: bool
+) -> None:
+    from vqa_cli.evaluation.result import unscored_json
+    from vqa_cli.evaluation.table import as_text
+
+    if result is None:
+        console.notice(f"split {split} has no answers, so nothing can be scored")
+        if as_json:
+            print(json.dumps(unscored_json(split, questions)))
+    else:
+        print(json.dumps(result.to_json(), ensure_ascii=False) if as_json else as_text(result))

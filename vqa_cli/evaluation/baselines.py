@@ -19,10 +19,15 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Sequence
 
-from vqa_cli.data.answers import answer_key, official_normalize, target_scores
+from vqa_cli.data.answers import (
+    answer_key,
+    fixed_normalize,
+    official_normalize,
+    target_scores,
+)
 from vqa_cli.data.example import Example
 from vqa_cli.data.vocabulary import AnswerVocabulary
-from vqa_cli.evaluation.metrics import mean, score
+from vqa_cli.evaluation.metrics import Metric, mean, score
 
 Contexts = Callable[[Example], list[Hashable]]
 """What a blind baseline goes by for a question, from the most specific to the most general."""
@@ -38,8 +43,9 @@ def blind_baselines(
     train: Sequence[Example],
     questions: Sequence[Example],
     vocabulary: AnswerVocabulary | None = None,
+    metric: Metric = "auto",
 ) -> dict[str, float]:
-    """Score the baselines on `questions`: name -> accuracy in [0, 1].
+    """Score the baselines on `questions` by `metric`: name -> accuracy in [0, 1].
 
     questions: each with at least one answer.
     vocabulary: the answers to choose from; without one there is no upper bound. Without an answer
@@ -58,12 +64,12 @@ def blind_baselines(
         if prior.has_answers
     }
     if vocabulary is not None and len(vocabulary):
-        predictions["vocabulary_upper_bound"] = _best_choices(vocabulary, questions)
+        predictions["vocabulary_upper_bound"] = _best_choices(vocabulary, questions, metric)
     scores: list[list[float]] = [[] for _ in predictions]
     # Question by question, because a question's second score costs much less than its first.
     for question, *answers in zip(questions, *predictions.values(), strict=True):
         for found, answer in zip(scores, answers, strict=True):
-            found.append(score(question.answers, question.answer_kind, answer))
+            found.append(score(question.answers, question.answer_kind, answer, metric))
     return {name: mean(found).accuracy for name, found in zip(predictions, scores, strict=True)}
 
 
@@ -129,25 +135,22 @@ def _add(total: Worth, scores: Worth) -> None:
         total[key] += worth
 
 
-def _best_choices(vocabulary: AnswerVocabulary, questions: Sequence[Example]) -> list[str]:
+def _best_choices(
+    vocabulary: AnswerVocabulary, questions: Sequence[Example], metric: Metric
+) -> list[str]:
     """For each question the answer of the vocabulary that earns most, "" where none earns."""
-    by_official_form: dict[str, str] = {}
+    normalize = fixed_normalize if metric == "vqa-fixed" else official_normalize
+    by_normal_form: dict[str, str] = {}
     for answer in vocabulary.answers:
-        by_official_form.setdefault(official_normalize(answer), answer)
-    return [_best_choice(vocabulary, by_official_form, question) for question in questions]
-
-
-def _best_choice(
-    vocabulary: AnswerVocabulary, by_official_form: dict[str, str], question: Example
-) -> str:
-    choices: dict[str, None] = {}
-    for answer in dict.fromkeys(question.answers):
-        if (index := vocabulary.index(answer)) is not None:
-            choices[vocabulary.answers[index]] = None
-        if (choice := by_official_form.get(official_normalize(answer))) is not None:
-            choices[choice] = None
-    return max(
-        choices,
-        key=lambda choice: score(question.answers, question.answer_kind, choice),
-        default="",
-    )
+        by_normal_form.setdefault(normalize(answer), answer)
+    best = []
+    for question in questions:
+        choices: dict[str, None] = {}
+        for answer in dict.fromkeys(question.answers):
+            if (index := vocabulary.index(answer)) is not None:
+                choices[vocabulary.answers[index]] = None
+            if (choice := by_normal_form.get(normalize(answer))) is not None:
+                choices[choice] = None
+        worth = {c: score(question.answers, question.answer_kind, c, metric) for c in choices}
+        best.append(max(worth, key=lambda choice: worth[choice], default=""))
+    return best

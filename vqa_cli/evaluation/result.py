@@ -35,9 +35,9 @@ class EvaluationResult:
     per_answer_type: dict[str, Share]
     per_question_type: dict[str, Share]
     per_answer: dict[str, Share]
-    baselines: dict[str, float]
     calibration: Calibration | None
     records: tuple[Record, ...]
+    baselines: dict[str, float] = field(default_factory=dict)
     ablations: dict[str, float] = field(default_factory=dict)
     leaks: tuple[str, ...] = ()
     comparison: Comparison | None = None
@@ -66,6 +66,17 @@ class EvaluationResult:
             "comparison": self.comparison and self.comparison.to_json(),
             **self.further,
         }
+
+
+def unscored_json(split: str, questions: int) -> dict[str, Any]:
+    """The JSON object for a split without any answers."""
+    return {
+        "split": split,
+        "metric": None,
+        "questions": 0,
+        "questions_without_answers": questions,
+        "accuracy": None,
+    }
 
 
 def _shares(groups: dict[str, Share]) -> dict[str, Any]:

@@ -1,0 +1,109 @@
+"""Fitting the temperature of a finished model anew."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vqa_cli.console import SILENT, Reporter
+from vqa_cli.data.answers import target_scores
+from vqa_cli.data.example import Example
+from vqa_cli.data.vocabulary import AnswerVocabulary
+from vqa_cli.errors import DataError
+from vqa_cli.evaluation.calibration import fit_sigmoid_temperature, fit_temperature
+from vqa_cli.evaluation.metrics import score
+from vqa_cli.evaluation.predictions import by_image
+from vqa_cli.evaluation.questions import examples_of
+from vqa_cli.model_folder import Confidence, write_confidence
+
+if TYPE_CHECKING:
+    from vqa_cli.data.prepared import PreparedDataset
+    from vqa_cli.inference.answerer import Answerer
+
+QUESTIONS = 20_000
+"""Enough for one number, and their scores fit in memory with any answer vocabulary."""
+
+
+@dataclass(frozen=True)
+class Recalibration:
+    """What was fitted: the temperature before and after, and on how many questions."""
+
+    before: float
+    after: float
+    questions: int
+
+
+def recalibrate(
+    answerer: Answerer,
+    folder: Path,
+    dataset: PreparedDataset,
+    report: Reporter = SILENT,
+) -> Recalibration:
+    """Fit the temperature on val, use it, and write it into the model's folder.
+
+    folder: what the answerer was loaded from. Of more than `QUESTIONS` questions so many are taken
+    that are spread over val.
+
+    Raises DataError where there is no val, or none of its answers is known to the model;
+    ModelError where the folder cannot be written.
+    """
+    if "val" not in dataset.splits:
+        raise DataError(
+            f"--calibrate fits on the split val, which {dataset.folder} does not have; prepare "
+            "data with one"
+        )
+    dataset.images()  # says what to do where it was prepared without
+    questions = examples_of(dataset.rows("val"))
+    answered = [question for question in questions if question.answers]
+    chosen = np.linspace(0, len(answered) - 1, min(len(answered), QUESTIONS)).astype(np.int64)
+    asked = [answered[place] for place in chosen]
+    targets = np.array([_best_class(q, answerer.vocabulary) for q in asked], dtype=np.int64)
+    if not (targets >= 0).any():
+        raise DataError(
+            f"--calibrate: none of the {len(questions):,} questions of val has an answer that "
+            f"{folder} knows, so there is nothing to fit on; name the data that it was trained on"
+        )
+    logits = _logits(answerer, asked, dataset.image_root, report)
+    before = answerer.temperature
+    if answerer.activation == "softmax":
+        answerer.temperature = fit_temperature(logits, targets)
+    else:
+        worth = _worth(asked, logits, answerer.vocabulary)
+        answerer.temperature = fit_sigmoid_temperature(logits.max(axis=1), worth)
+    write_confidence(folder, Confidence(answerer.temperature, answerer.activation))
+    return Recalibration(before, answerer.temperature, len(asked))
+
+
+def _logits(
+    answerer: Answerer, questions: Sequence[Example], image_root: Path, report: Reporter
+) -> NDArray[np.float32]:
+    groups = by_image(questions, image_root)
+    items = [(image, [questions[place].question for place in places]) for image, places in groups]
+    logits = np.empty((len(questions), len(answerer.vocabulary)), dtype=np.float32)
+    for (_, places), scores in zip(groups, answerer.scores(items, report=report), strict=True):
+        logits[list(places)] = scores
+    return logits
+
+
+def _best_class(question: Example, vocabulary: AnswerVocabulary) -> int:
+    """The class of the answer that earns most, -1 where the vocabulary has none."""
+    worth: dict[int, float] = {}
+    for answer, earned in target_scores(question.answers, question.answer_kind).items():
+        if (index := vocabulary.index(answer)) is not None:
+            worth[index] = max(worth.get(index, 0.0), earned)
+    return max(worth, key=lambda index: worth[index], default=-1)
+
+
+def _worth(
+    questions: Sequence[Example], logits: NDArray[np.float32], vocabulary: AnswerVocabulary
+) -> list[float]:
+    """What the best answer to each question scores."""
+    return [
+        score(question.answers, question.answer_kind, vocabulary.answers[best])
+        for question, best in zip(questions, logits.argmax(axis=1), strict=True)
+    ]
