@@ -15,6 +15,7 @@ from vqa_cli.data.duplicate_rows import asked_pairs, check_duplicates
 from vqa_cli.data.example import SPLITS
 from vqa_cli.data.findings import Findings
 from vqa_cli.data.image_checks import Contents, check_images, examine_images
+from vqa_cli.data.image_files import tell_case_twins
 from vqa_cli.data.image_journal import ImageFacts
 from vqa_cli.data.layout import Reading
 from vqa_cli.data.leaks import Leaks, check_leaks
@@ -64,6 +65,8 @@ def gather(
         examples = of_language(examples, settings.language, source)
     rows = collect(examples, row_images, findings)
     usable = usable_rows(rows, findings)
+    rows_of = np.bincount(rows.image_of[usable], minlength=len(rows.images))
+    tell_case_twins(zip(rows.images, rows_of.tolist(), strict=True), findings)
     contents, facts = Contents.without_images(rows), []
     if not settings.no_images:
         facts = _image_facts(rows, usable, row_images, settings, report)
