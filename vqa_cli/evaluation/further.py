@@ -60,8 +60,10 @@ def further_metrics(
             "confusion": labels.confusion(frequent),
             "auc": one_vs_rest_auc(scored, labels, watched),
             "consistency": consistency(scored),
-            "wups": wups(scored, WordNet(wordnet)) if wordnet else {},
         }
+        if wordnet:
+            with WordNet(wordnet) as opened:
+                found["wups"] = wups(scored, opened)
     return {name: result for name, result in found.items() if result}
 
 

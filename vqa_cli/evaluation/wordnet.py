@@ -5,9 +5,10 @@ from __future__ import annotations
 import io
 import os
 import warnings
+from contextlib import ExitStack
 from functools import cache
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Self
 
 from vqa_cli.data.answers import answer_key
 from vqa_cli.errors import DataError, SettingsError
@@ -44,13 +45,24 @@ class WordNet:
     """The nouns of WordNet, and the Wu-Palmer similarity between them.
 
     folder: WordNet's files: data, index and exceptions of nouns, verbs, adjectives and adverbs.
+    They stay open until `close`, or until the end of a `with`.
 
     Raises SettingsError without nltk, DataError where the files are missing or damaged.
     """
 
     def __init__(self, folder: Path) -> None:
-        self._reader = _open(folder)
+        self._files = ExitStack()
+        self._reader = _open(folder, self._files)
         self._senses = cache(self._find_senses)
+
+    def close(self) -> None:
+        self._files.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def similarity(self, word: str, other: str) -> float:
         """The best Wu-Palmer similarity of any two noun senses of the words, in [0, 1].
@@ -73,7 +85,7 @@ class WordNet:
         return senses
 
 
-def _open(folder: Path) -> Any:
+def _open(folder: Path, files: ExitStack) -> Any:
     try:
         import nltk.data
         from nltk.corpus.reader.wordnet import WordNetCorpusReader, WordNetError
@@ -91,6 +103,7 @@ def _open(folder: Path) -> Any:
                 lines = (f"{number:02} file{number} 0\n" for number in range(_LEXICOGRAPHERS_FILES))
                 return io.StringIO("".join(lines))
             stream: IO[str] = super().open(file)
+            files.callback(stream.close)
             return stream
 
         def map_wn(self, version: str = "wordnet") -> None:
@@ -108,4 +121,5 @@ def _open(folder: Path) -> Any:
             warnings.filterwarnings("ignore", message="The multilingual functions")
             return Reader(str(folder.resolve()), None)
     except (OSError, WordNetError, ValueError, LookupError, AssertionError) as error:
+        files.close()
         raise DataError(f"{folder}: nltk cannot read WordNet's files there: {error}") from error
