@@ -8,7 +8,7 @@ from tests.evaluation.fakes import MemoryDataset, question
 from vqa_cli.data.vocabulary import AnswerVocabulary
 from vqa_cli.errors import DataError, ModelError
 from vqa_cli.evaluation import recalibration
-from vqa_cli.evaluation.calibration import fit_sigmoid_temperature, fit_temperature
+from vqa_cli.evaluation.calibration import fit_temperature
 from vqa_cli.evaluation.recalibration import recalibrate
 from vqa_cli.inference.loading import load_answerer
 
@@ -51,12 +51,8 @@ def test_the_temperature_is_that_of_val(tmp_path, activation):
     found = recalibrate(model, run_in(tmp_path), dataset)
     asked = [(n, q.answers[0]) for n, q in enumerate(dataset.examples("val")) if q.answers]
     rows = logits[[n for n, _ in asked]]
-    if activation == "softmax":
-        classes = [ANSWERS.index(a) if a in ANSWERS else -1 for _, a in asked]
-        expected = fit_temperature(rows, classes)
-    else:
-        right = [float(ANSWERS[row.argmax()] == a) for row, (_, a) in zip(rows, asked, strict=True)]
-        expected = fit_sigmoid_temperature(rows.max(axis=1), right)
+    right = [float(ANSWERS[row.argmax()] == a) for row, (_, a) in zip(rows, asked, strict=True)]
+    expected = fit_temperature(rows, right, activation)
     assert (found.before, found.after, found.questions) == (1.0, expected, len(asked))
     assert model.temperature == expected
     assert json.loads((tmp_path / "calibration.json").read_text()) == {

@@ -1,13 +1,14 @@
 """Confidence that means something: temperature scaling.
 
-After Guo et al., "On Calibration of Modern Neural Networks", ICML 2017.
-Shapes: Q questions, A answers.
+After Guo et al., "On Calibration of Modern Neural Networks", ICML 2017. Fitted is what is shown:
+the confidence in the best answer, to what that answer scores. So a question whose answer the
+vocabulary lacks counts as the failure that it is, and where annotators differ the confidence is
+the score to be expected. Shapes: Q questions, A answers.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from math import sqrt
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -17,100 +18,77 @@ from vqa_cli.errors import ModelError
 LOWEST, HIGHEST = 0.05, 20.0
 """The temperatures that are searched between."""
 
-PRECISION = 1e-4
+PRECISION = 1e-3
 """Relative width of the bracket at which the search ends, far below what any val set can tell."""
 
 CHUNK = 1 << 20
 """Logits that are worked on at once: a vocabulary of thousands would fill the memory else."""
 
+_STEPS = 16
+_GOLDEN = (5**0.5 - 1) / 2
 
-def fit_temperature(logits: ArrayLike, targets: ArrayLike) -> float:
-    """The temperature T that minimises the negative log-likelihood of `softmax(logits / T)`.
+Confidences = Callable[[float], NDArray[np.float64]]
+"""The confidence (Q,) in the best answer of each question, at a temperature."""
 
-    logits: (Q, A), finite. targets: (Q,), the class of the right answer, negative where it has
-    none; such questions are left out.
 
-    The derivative by 1/T is monotone, so bisection of log T between `LOWEST` and `HIGHEST` finds
-    the one minimum, and the same one each time. Two cases have no minimum inside:
+def fit_temperature(logits: ArrayLike, worth: ArrayLike, activation: str = "softmax") -> float:
+    """The temperature T at which the confidence in the best answer fits what it scores.
 
-    - Nothing to fit on (no targets, a single class, scores that are all the same) gives 1.
-    - Where every answer is right the likelihood rises for ever as T falls. But N right answers of
-      N support a confidence of (N + 1) / (N + 2) (Laplace's rule of succession) and no more, so
-      it is the temperature at which that is the mean confidence.
+    logits: (Q, A), finite. worth: (Q,), what each question's best answer scores, in [0, 1].
+    activation: the confidences are those of `softmax(logits / T)` or of `sigmoid(logits / T)`.
+
+    It minimises the binary cross-entropy between worth and confidence over log T between `LOWEST`
+    and `HIGHEST`: on a grid, then by golden-section search around its best point. Two cases have
+    no minimum inside:
+
+    - Nothing to fit on (no questions, a single answer, scores that are all the same) gives 1.
+    - Where every answer is right the confidence could rise for ever as T falls. But N right
+      answers of N support a confidence of (N + 1) / (N + 2) (Laplace's rule of succession) and no
+      more, so it is the temperature at which that is the mean confidence.
 
     Raises ModelError for scores that are not finite: the model is damaged, or it diverged.
     """
-    scores = np.asarray(logits)
-    classes = np.asarray(targets)
-    if scores.ndim != 2 or classes.shape != scores.shape[:1]:
-        raise ValueError(f"expected (Q, A) and (Q,), got {scores.shape} and {classes.shape}")
-    if classes.size and int(classes.max()) >= scores.shape[1]:
-        raise ValueError(f"target {int(classes.max())} of {scores.shape[1]} classes")
-    _check_finite(scores)
-    if scores.shape[1] < 2:
-        return 1.0
-    best = scores.max(axis=1)
-    known = (classes >= 0) & (best > scores.min(axis=1))
-    if not known.any():
-        return 1.0
-    scores, classes, best = scores[known], classes[known], best[known]
-    count = len(classes)
-    if (scores[np.arange(count), classes] == best).all():
-        supported = (count + 1) / (count + 2)
-        return _bisect(lambda t: _mean_confidence(scores, t) - supported)
-    return _bisect(lambda t: _slope(scores, classes, t))
-
-
-def fit_sigmoid_temperature(best: ArrayLike, worth: ArrayLike) -> float:
-    """The temperature T that minimises the binary cross-entropy of `sigmoid(best / T)`.
-
-    best: (Q,), the logit of each question's best answer, finite. worth: (Q,), what that answer
-    scores, in [0, 1].
-
-    As in `fit_temperature` the derivative by 1/T is monotone. Nothing to fit on, or logits that
-    are all 0, gives 1. Where every answer is as right as its logit's sign says, the mean
-    confidence of the sign is what so many right ones support.
-
-    Raises ModelError for logits that are not finite.
-    """
-    logits, scores = np.asarray(best, dtype=np.float64), np.asarray(worth, dtype=np.float64)
-    if logits.ndim != 1 or logits.shape != scores.shape:
-        raise ValueError(f"expected two (Q,), got {logits.shape} and {scores.shape}")
-    _check_finite(logits)
-    if not logits.any():
-        return 1.0
-    if (scores == (logits > 0)).all():
-        supported = (len(logits) + 1) / (len(logits) + 2)
-        return _bisect(lambda t: float(_sigmoid(np.abs(logits) / t).mean()) - supported)
-    return _bisect(lambda t: float((logits * (_sigmoid(logits / t) - scores)).sum()))
-
-
-def _check_finite(logits: NDArray[np.floating]) -> None:
-    if not np.isfinite(logits).all():
+    scores, earned = np.asarray(logits), np.asarray(worth, dtype=np.float64)
+    if scores.ndim != 2 or earned.shape != scores.shape[:1]:
+        raise ValueError(f"expected (Q, A) and (Q,), got {scores.shape} and {earned.shape}")
+    if not np.isfinite(scores).all():
         raise ModelError(
             "the model's scores are not finite numbers, so no temperature can be fitted: "
             "the training diverged; train again with a smaller --learning-rate"
         )
+    if not scores.size or not _differ(scores, activation):
+        return 1.0
+    confidences = _softmax_of(scores) if activation == "softmax" else _sigmoid_of(scores)
+    if (earned == 1).all():
+        supported = (len(earned) + 1) / (len(earned) + 2)
+        return _least(lambda t: abs(float(confidences(t).mean()) - supported))
+    return _least(lambda t: _cross_entropy(confidences(t), earned))
 
 
-def _sigmoid(logits: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.exp(-np.logaddexp(0.0, -logits))
+def _differ(scores: NDArray[np.floating], activation: str) -> bool:
+    """Whether a temperature can change anything."""
+    if activation == "softmax":
+        return bool((scores.max(axis=1) > scores.min(axis=1)).any())
+    return bool(scores.max(axis=1).any())
 
 
-def _bisect(too_cold: Callable[[float], float]) -> float:
-    """The temperature where `too_cold` turns from positive to negative, or the nearest bound."""
-    low, high = LOWEST, HIGHEST
-    if too_cold(low) <= 0:
-        return low
-    if too_cold(high) >= 0:
-        return high
-    while high / low > 1 + PRECISION:
-        middle = sqrt(low * high)
-        if too_cold(middle) > 0:
-            low = middle
-        else:
-            high = middle
-    return sqrt(low * high)
+def _softmax_of(scores: NDArray[np.floating]) -> Confidences:
+    best = scores.max(axis=1, keepdims=True)
+
+    def confidences(temperature: float) -> NDArray[np.float64]:
+        # Shifted so that the best answer of each row weighs exp(0) = 1.
+        sums = [
+            np.exp((scores[rows] - best[rows]) / temperature).sum(axis=1, dtype=np.float64)
+            for rows in _chunks(scores)
+        ]
+        return 1 / np.concatenate(sums)
+
+    return confidences
+
+
+def _sigmoid_of(scores: NDArray[np.floating]) -> Confidences:
+    best = scores.max(axis=1).astype(np.float64)
+    return lambda temperature: np.exp(-np.logaddexp(0.0, -best / temperature))
 
 
 def _chunks(scores: NDArray[np.floating]) -> Iterator[slice]:
@@ -119,25 +97,27 @@ def _chunks(scores: NDArray[np.floating]) -> Iterator[slice]:
         yield slice(start, start + rows)
 
 
-def _weights(scores: NDArray[np.floating], temperature: float) -> NDArray[np.float64]:
-    """Shifted so that the best answer of each row weighs exp(0) = 1: (Q, A)."""
-    shifted: NDArray[np.float64] = scores - scores.max(axis=1, keepdims=True).astype(np.float64)
-    return np.exp(shifted / temperature)
+def _cross_entropy(confidences: NDArray[np.float64], worth: NDArray[np.float64]) -> float:
+    sure = np.clip(confidences, 1e-12, 1 - 1e-12)
+    return float(-(worth * np.log(sure) + (1 - worth) * np.log1p(-sure)).mean())
 
 
-def _slope(scores: NDArray[np.floating], classes: NDArray[np.integer], temperature: float) -> float:
-    """The derivative by 1/T of the summed negative log-likelihood: E_softmax[z] - z_target."""
-    total = 0.0
-    for rows in _chunks(scores):
-        chunk = scores[rows]
-        weights = _weights(chunk, temperature)
-        expected = (weights * chunk).sum(axis=1) / weights.sum(axis=1)
-        total += float((expected - chunk[np.arange(len(chunk)), classes[rows]]).sum())
-    return total
-
-
-def _mean_confidence(scores: NDArray[np.floating], temperature: float) -> float:
-    total = 0.0
-    for rows in _chunks(scores):
-        total += float((1 / _weights(scores[rows], temperature).sum(axis=1)).sum())
-    return total / len(scores)
+def _least(loss: Callable[[float], float]) -> float:
+    """The temperature of the least loss."""
+    grid = np.geomspace(LOWEST, HIGHEST, _STEPS)
+    losses = [loss(float(temperature)) for temperature in grid]
+    place = int(np.argmin(losses))
+    low, high = np.log(grid[max(0, place - 1)]), np.log(grid[min(_STEPS - 1, place + 1)])
+    left, right = high - _GOLDEN * (high - low), low + _GOLDEN * (high - low)
+    at_left, at_right = loss(np.exp(left)), loss(np.exp(right))
+    while high - low > PRECISION:
+        if at_left <= at_right:
+            high, right, at_right = right, left, at_left
+            left = high - _GOLDEN * (high - low)
+            at_left = loss(np.exp(left))
+        else:
+            low, left, at_left = left, right, at_right
+            right = low + _GOLDEN * (high - low)
+            at_right = loss(np.exp(right))
+    inside = float(np.exp((low + high) / 2))
+    return min((float(grid[place]), inside), key=loss)

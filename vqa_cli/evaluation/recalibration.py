@@ -11,11 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vqa_cli.console import SILENT, Reporter
-from vqa_cli.data.answers import target_scores
 from vqa_cli.data.example import Example
 from vqa_cli.data.vocabulary import AnswerVocabulary
 from vqa_cli.errors import DataError
-from vqa_cli.evaluation.calibration import fit_sigmoid_temperature, fit_temperature
+from vqa_cli.evaluation.calibration import fit_temperature
 from vqa_cli.evaluation.metrics import score
 from vqa_cli.evaluation.predictions import by_image
 from vqa_cli.evaluation.questions import examples_of
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
     from vqa_cli.data.prepared import PreparedDataset
     from vqa_cli.inference.answerer import Answerer
 
-QUESTIONS = 20_000
+QUESTIONS = 10_000
 """Enough for one number, and their scores fit in memory with any answer vocabulary."""
 
 
@@ -62,19 +61,16 @@ def recalibrate(
     answered = [question for question in questions if question.answers]
     chosen = np.linspace(0, len(answered) - 1, min(len(answered), QUESTIONS)).astype(np.int64)
     asked = [answered[place] for place in chosen]
-    targets = np.array([_best_class(q, answerer.vocabulary) for q in asked], dtype=np.int64)
-    if not (targets >= 0).any():
+    known = answerer.vocabulary.index
+    if all(known(answer) is None for question in asked for answer in question.answers):
         raise DataError(
             f"--calibrate: none of the {len(questions):,} questions of val has an answer that "
             f"{folder} knows, so there is nothing to fit on; name the data that it was trained on"
         )
     logits = _logits(answerer, asked, dataset.image_root, report)
     before = answerer.temperature
-    if answerer.activation == "softmax":
-        answerer.temperature = fit_temperature(logits, targets)
-    else:
-        worth = _worth(asked, logits, answerer.vocabulary)
-        answerer.temperature = fit_sigmoid_temperature(logits.max(axis=1), worth)
+    worth = _worth(asked, logits, answerer.vocabulary)
+    answerer.temperature = fit_temperature(logits, worth, answerer.activation)
     write_confidence(folder, Confidence(answerer.temperature, answerer.activation))
     return Recalibration(before, answerer.temperature, len(asked))
 
@@ -88,15 +84,6 @@ def _logits(
     for (_, places), scores in zip(groups, answerer.scores(items, report=report), strict=True):
         logits[list(places)] = scores
     return logits
-
-
-def _best_class(question: Example, vocabulary: AnswerVocabulary) -> int:
-    """The class of the answer that earns most, -1 where the vocabulary has none."""
-    worth: dict[int, float] = {}
-    for answer, earned in target_scores(question.answers, question.answer_kind).items():
-        if (index := vocabulary.index(answer)) is not None:
-            worth[index] = max(worth.get(index, 0.0), earned)
-    return max(worth, key=lambda index: worth[index], default=-1)
 
 
 def _worth(

@@ -29,7 +29,7 @@ from vqa_cli.models.checkpoint import (
     save_weights,
 )
 from vqa_cli.training.model_card import model_card
-from vqa_cli.training.objective import first_bias
+from vqa_cli.training.objective import activation_of, first_bias
 from vqa_cli.training.recipe import Trainer, optimizer_for
 from vqa_cli.training.run_folder import STATE, create_run, mark_latest
 from vqa_cli.training.state import Progress, has_state, load_state, save_state
@@ -225,7 +225,7 @@ def _write_run(
     )
     built.preprocessor.save(run)
     data.vocabulary.save(run / "answers.json")
-    activation = "sigmoid" if settings["train"]["objective"] == "binary" else "softmax"
+    activation = activation_of(settings["train"]["objective"])
     save_calibration(run, Confidence(1.0, activation), save_weights(run, model))
 
 

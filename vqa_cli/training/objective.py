@@ -49,14 +49,6 @@ class SoftTargets:
         ]
         return torch.from_numpy(targets)
 
-    def best(self) -> NDArray[np.int64]:
-        """(Q,) the class with the highest score, -1 where there is none."""
-        best = np.full(len(self.starts) - 1, -1, dtype=np.int64)
-        for row in np.flatnonzero(self.has_target()):
-            entries = slice(self.starts[row], self.starts[row + 1])
-            best[row] = self.classes[entries][np.argmax(self.scores[entries])]
-        return best
-
 
 def soft_targets(
     answers: Sequence[Sequence[str]], kinds: Sequence[AnswerKind], vocabulary: AnswerVocabulary
@@ -95,6 +87,11 @@ def loss_sum(
         return (losses * (total > 0)).sum()
     shares = targets / total.clamp(min=torch.finfo(total.dtype).tiny)
     return F.cross_entropy(logits, shares, reduction="sum", label_smoothing=label_smoothing)
+
+
+def activation_of(objective: str) -> str:
+    """What turns the logits of a model trained so into confidences."""
+    return "sigmoid" if objective == "binary" else "softmax"
 
 
 def first_bias(objective: str, answers: int) -> float:

@@ -13,15 +13,15 @@ from torch import Tensor, nn
 
 from vqa_cli.data.example import AnswerKind
 from vqa_cli.data.vocabulary import AnswerVocabulary
-from vqa_cli.evaluation.calibration import fit_sigmoid_temperature, fit_temperature
+from vqa_cli.evaluation.calibration import fit_temperature
 from vqa_cli.evaluation.metrics import score
 from vqa_cli.model_folder import Confidence
 from vqa_cli.training.batches import Rows, share_of
-from vqa_cli.training.objective import SoftTargets, loss_sum
+from vqa_cli.training.objective import SoftTargets, activation_of, loss_sum
 from vqa_cli.training.split_data import SplitData, prefetched
 
 BATCH = 512
-CALIBRATION_QUESTIONS = 20_000
+CALIBRATION_QUESTIONS = 10_000
 """Enough for one number, and its logits fit in memory with any answer vocabulary."""
 
 
@@ -88,13 +88,11 @@ class Validation:
         batches = list(self.predict(model, chosen, device))
         logits = torch.cat([logits for _, logits in batches]).float().cpu().numpy()
         rows = np.concatenate([rows for rows, _ in batches])
-        if self.objective != "binary":
-            return Confidence(fit_temperature(logits, self.targets.best()[rows]), "softmax")
-        answered = [place for place, row in enumerate(rows) if self._answers[row]]
         best = logits.argmax(axis=1)
+        answered = [place for place, row in enumerate(rows) if self._answers[row]]
         worth = [self._score(int(rows[place]), int(best[place])) for place in answered]
-        sure = logits.max(axis=1)[answered]
-        return Confidence(fit_sigmoid_temperature(sure, worth), "sigmoid")
+        activation = activation_of(self.objective)
+        return Confidence(fit_temperature(logits[answered], worth, activation), activation)
 
     def _accuracy(self, predicted: NDArray[np.int64]) -> float:
         scored = [i for i, answers in enumerate(self._answers) if answers]
