@@ -41,7 +41,10 @@ and 0.1, width 512 and 1024, peak rate 0.0003 to 0.002 and 8 to 17 epochs."""
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the table. `source` makes the raw data in a folder; `flags` are finetune's."""
+    """One line of the table. `source` makes the raw data in a folder; `flags` are finetune's.
+
+    calibration: the highest calibration error on test, of 15 bins.
+    """
 
     title: str
     source: Callable[[Path], Path]
@@ -49,7 +52,9 @@ class Row:
     accuracy: float
     seconds: float
     pretrained: bool = False
+    prepare_flags: tuple[str, ...] = ()
     gigabytes: float = 3.0
+    calibration: float = 0.03
 
 
 @dataclass(frozen=True)
@@ -58,6 +63,7 @@ class Measured:
 
     seed: int
     accuracy: float
+    calibration_error: float
     question_only: float
     questions: int
     seconds: float
@@ -82,6 +88,9 @@ def rows(daquar: Path) -> dict[str, Row]:
         "daquar-csv": Row(
             title="DAQUAR csv split, frozen MiniLM + EfficientNet-Lite0",
             source=view("csv"),
+            # Its test was drawn by question. Only a val drawn likewise tells what is to be
+            # expected of a test whose images are known: by image val would be another task.
+            prepare_flags=("--split-by=question",),
             flags=FROZEN_PAIR,
             accuracy=0.29,
             seconds=360,
@@ -124,7 +133,8 @@ def measure(name: str, row: Row, seeds: list[int], out: Path) -> list[Measured]:
     folder = out / name
     folder.mkdir()
     prepared = folder / "prepared"
-    vqa(["prepare", str(row.source(folder)), "--out", str(prepared)], folder / "prepare")
+    make = ["prepare", str(row.source(folder)), "--out", str(prepared), *row.prepare_flags]
+    vqa(make, folder / "prepare")
     flags = [*row.flags, *(pretrained_flags(out / "encoders") if row.pretrained else [])]
     measured = []
     for seed in seeds:
@@ -137,6 +147,7 @@ def measure(name: str, row: Row, seeds: list[int], out: Path) -> list[Measured]:
             Measured(
                 seed=seed,
                 accuracy=scores["accuracy"],
+                calibration_error=scores["calibration"]["expected_calibration_error"],
                 question_only=scores["baselines"]["question_only"],
                 questions=scores["questions"],
                 seconds=seconds,
@@ -160,19 +171,25 @@ def table(results: dict[str, tuple[Row, list[Measured]]]) -> str:
     """Lay the measured values out beside the targets, as a Markdown table."""
     head = (
         "data and set-up|test accuracy, mean (each seed)|target|question only|test questions"
-        "|slowest finetune|limit|features, by seed|peak memory|limit|reached"
+        "|highest calibration error|limit|slowest finetune|limit|features, by seed|peak memory|limit|reached"
     )
     lines = [head, rule_below(head)]
     for row, measured in results.values():
         accuracy = mean(m.accuracy for m in measured)
         seconds = max(m.seconds for m in measured)
         gigabytes = max(m.gigabytes for m in measured)
-        reached = accuracy >= row.accuracy and seconds <= row.seconds and gigabytes <= row.gigabytes
+        calibration = max(m.calibration_error for m in measured)
+        reached = (
+            accuracy >= row.accuracy
+            and calibration <= row.calibration
+            and seconds <= row.seconds
+            and gigabytes <= row.gigabytes
+        )
         each = ", ".join(f"{m.accuracy:.4f}" for m in measured)
         features = ", ".join(f"{m.seconds_features:.0f}" for m in measured)
         lines.append(
             f"{row.title}|{accuracy:.4f} ({each})|>= {row.accuracy}|{measured[0].question_only:.3f}"
-            f"|{measured[0].questions:,}|{seconds:.0f} s|<= {row.seconds:.0f} s|{features} s"
+            f"|{measured[0].questions:,}|{calibration:.4f}|<= {row.calibration}|{seconds:.0f} s|<= {row.seconds:.0f} s|{features} s"
             f"|{gigabytes:.2f} GB|<= {row.gigabytes:g} GB|{'yes' if reached else 'NO'}"
         )
     return "\n".join(f"| {line.replace('|', ' | ')} |" for line in lines)
