@@ -12,6 +12,7 @@ import pytest
 from tests.evaluation.report.conftest import COUNT, HOSTILE
 from vqa_cli.evaluation.evaluate import summarize
 from vqa_cli.evaluation.predictions import Predicted
+from vqa_cli.evaluation.report import gallery
 from vqa_cli.evaluation.report.writing import write_report
 
 playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright")
@@ -240,6 +241,14 @@ def test_predictions_without_confidences_or_images_need_no_room_for_them(
     assert "%" not in "".join(page.locator(".card dd").all_inner_texts())
     page.locator(".open").first.click()
     assert "Answered\n" in page.locator("#detail").inner_text()
+
+
+def test_of_too_many_questions_the_page_says_that_it_shows_a_sample(
+    opened, result, dataset, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(gallery, "LIMIT", 30)
+    page = opened(write_report(tmp_path, result, dataset, run=None).as_uri())
+    assert count(page) == "30 questions (a sample of all 60)"
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

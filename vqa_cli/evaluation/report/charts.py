@@ -143,4 +143,6 @@ def data_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Html:
     cells = [tag("th", name, scope="col", class_="number") for name in head]
     body = [tag("tr", *(tag("td", cell, class_="number") for cell in row)) for row in rows]
     table = tag("table", tag("thead", tag("tr", *cells)), tag("tbody", *body))
-    return tag("details", tag("summary", "The numbers"), tag("div", table, class_="scroll"))
+    return tag(
+        "details", tag("summary", "The numbers"), tag("div", table, class_="scroll", tabindex=0)
+    )

@@ -11,13 +11,9 @@ from vqa_cli.evaluation.metrics import metric_title
 from vqa_cli.evaluation.report.bars import Bar, bar_table, share_bars
 from vqa_cli.evaluation.report.markup import Html, joined, tag
 from vqa_cli.evaluation.result import EvaluationResult
-from vqa_cli.evaluation.table import BASELINE_TITLES
+from vqa_cli.evaluation.table import ABLATION_TITLES, BASELINE_TITLES
 
 UPPER_BOUND = "vocabulary_upper_bound"
-ABLATION_TITLES = {
-    "blank_images": "the model with blank images",
-    "shuffled_images": "the model with other images",
-}
 
 
 def headline(result: EvaluationResult) -> Html:
@@ -68,10 +64,11 @@ def _leaks(leaks: tuple[str, ...]) -> Html | None:
     if not leaks:
         return None
     return tag(
-        "aside",
-        tag("h3", "This number may be too high: training data leaks into the split"),
+        "div",
+        tag("h3", "This number may be too high: the split is not apart from the training data"),
         tag("ul", *(tag("li", leak) for leak in leaks)),
         class_="warning",
+        role="note",
     )
 
 
