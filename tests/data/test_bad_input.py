@@ -112,6 +112,10 @@ UNUSABLE: dict[str, tuple[Callable[[Path], None], str]] = {
     "absolute path on a drive": (csv_of("C:\\a.png"), r"image with an absolute path"),
     "URL": (csv_of("https://example.org/a.png"), r"image given as a URL \(download it first\)"),
     "name in another case": (csv_of("A.png"), r"name in another case: 1 row, e.g. A.png \(there"),
+    "annotations without questions": (
+        text("annotations.json", '{"annotations": [{"question_id": 1, "answers": []}]}'),
+        r"annotations.json holds annotations, put the file with their questions beside it",
+    ),
     "pickle that runs code": (running_pickle, r"train_qa.pkl: holds more than plain data"),
 }
 

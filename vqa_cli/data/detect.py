@@ -54,9 +54,19 @@ def choose_layout(source: Source, name: str = "auto") -> Layout:
             f" (or {', '.join(found[1:])})"
         )
     raise DataError(
-        f"{source.path}: is of no known layout; found were {_content(source)}. Known are:",
+        f"{source.path}: is of no known layout; found were {_content(source)}"
+        f"{_annotations_alone(source)}. Known are:",
         [f"{layout.NAME}: {layout.DESCRIPTION}" for layout in known.values()],
     )
+
+
+def _annotations_alone(source: Source) -> str:
+    """What to do about annotations whose questions are missing."""
+    for file in source.files:
+        found = source.peek(file)
+        if found and found.list_has("annotations", "question_id"):
+            return f"; {file} holds annotations, put the file with their questions beside it"
+    return ""
 
 
 def _content(source: Source) -> str:
