@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from vqa_cli.data.answers import answer_key
 from vqa_cli.data.encoding import Places, encode
+from vqa_cli.data.example import SPLITS
 from vqa_cli.data.findings import MAX_EXAMPLES, Findings
 from vqa_cli.data.rows import Mask, Rows
 
@@ -17,19 +18,15 @@ Pairs = npt.NDArray[np.int64]
 
 
 def asked_pairs(rows: Rows, content_of: Places) -> Pairs:
-    """A number (N,) for each row that is equal for the same question about the same image.
+    """A number (N,) for each row, from 0 on: equal for the same question about the same image.
 
-    content_of (images): equal for images of equal content. Upper and lower case and outer spaces
-    make no difference between questions.
+    content_of (images): equal for images of equal content.
     """
-    import pyarrow.compute as pc
-
-    texts = [
-        pc.utf8_lower(pc.utf8_trim_whitespace(batch.column("question")))
-        for batch in rows.batches(np.ones(len(rows), dtype=bool))
-    ]
-    question_of, questions = encode(texts)
-    return content_of[rows.image_of] * np.int64(len(questions)) + question_of
+    everything = np.ones(len(rows), dtype=bool)
+    question_of, questions = encode(batch.column("question") for batch in rows.batches(everything))
+    pairs = content_of[rows.image_of] * np.int64(len(questions)) + question_of
+    numbers: Pairs = np.unique(pairs, return_inverse=True)[1]
+    return numbers
 
 
 def check_duplicates(
@@ -61,13 +58,10 @@ def check_duplicates(
 
 def _doubled(usable: Mask, codes: npt.NDArray[np.uint8], pairs: Pairs) -> npt.NDArray[np.intp]:
     """The places of the usable rows that share split and pair with another, pairs together."""
-    places = np.flatnonzero(usable)
-    order = places[np.lexsort((places, pairs[places], codes[places]))]
-    same = (pairs[order[1:]] == pairs[order[:-1]]) & (codes[order[1:]] == codes[order[:-1]])
-    with_another = np.zeros(len(order), dtype=bool)
-    with_another[1:] |= same
-    with_another[:-1] |= same
-    return order[with_another]
+    in_split = pairs * (len(SPLITS) + 1) + codes
+    rows_of = np.bincount(in_split[usable], minlength=int(in_split.max()) + 1)
+    places = np.flatnonzero(usable & (rows_of[in_split] > 1))
+    return places[np.argsort(in_split[places], kind="stable")]
 
 
 def _groups(

@@ -19,8 +19,8 @@ def encode(columns: Iterable[Any]) -> tuple[Places, Any]:
     import pyarrow as pa
     import pyarrow.compute as pc
 
+    # All chunks of what this gives have the same dictionary.
     chunks = pa.chunked_array([pa.array([], pa.string()), *columns]).dictionary_encode()
-    chunks = chunks.unify_dictionaries()
     codes = [
         pc.fill_null(chunk.indices, -1).to_numpy(zero_copy_only=False) for chunk in chunks.chunks
     ]

@@ -53,7 +53,11 @@ def _found(
 ) -> list[tuple[str, Mask, list[str]]]:
     """Each kind of leak that there is: its text, the rows (N,), examples."""
     names, image_of = rows.images, rows.image_of
-    kind_of, twin_of = _twins(np.unique(image_of[chosen]), np.unique(image_of[earlier]), contents)
+    mine, theirs = (
+        np.flatnonzero(np.bincount(image_of[mask], minlength=len(names)))
+        for mask in (chosen, earlier)
+    )
+    kind_of, twin_of = _twins(mine, theirs, contents)
     found = []
     for kind, problem in _PROBLEMS.items():
         leaking = chosen & (kind_of[image_of] == kind)
@@ -64,7 +68,9 @@ def _found(
                 for image in images
             ]
             found.append((problem, leaking, examples))
-    again = chosen & np.isin(pairs, pairs[earlier])
+    asked = np.zeros(pairs.max() + 1, dtype=bool)
+    asked[pairs[earlier]] = True
+    again = chosen & asked[pairs]
     if again.any():
         examples = rows.texts("question_id", np.flatnonzero(again)[:MAX_EXAMPLES])
         found.append(("question that {} asks about the same image", again, examples))
@@ -72,7 +78,7 @@ def _found(
 
 
 def _twins(
-    mine: npt.NDArray[np.int32], theirs: npt.NDArray[np.int32], contents: Contents
+    mine: npt.NDArray[np.intp], theirs: npt.NDArray[np.intp], contents: Contents
 ) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.int64]]:
     """How each image (I,) that is `mine` is among `theirs`, or -1; and as which one."""
     kind_of = np.full(len(contents.of), -1, dtype=np.int8)

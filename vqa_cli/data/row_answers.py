@@ -13,6 +13,8 @@ from vqa_cli.data.answers import answer_key
 from vqa_cli.data.encoding import Places, encode
 from vqa_cli.data.rows import Mask, Rows
 
+_ROWS = 1 << 16
+
 
 class RowAnswers:
     """The M answers of N rows that count; of a `set` that is the first one alone.
@@ -72,16 +74,31 @@ class RowAnswers:
 
         The first in the alphabet among equals.
         """
-        width = max(len(self.keys), 1)
-        pairs = self.row_of * np.int64(width) + self.key_of[self.text_of]
-        pairs, votes = np.unique(pairs, return_counts=True)
-        row_of = pairs // width
-        best = np.zeros(self.rows, dtype=np.int64)
-        np.maximum.at(best, row_of, votes)
-        winners = np.flatnonzero(votes == best[row_of])[::-1]  # so that the first is written last
-        chosen = np.full(self.rows, -1, dtype=np.int32)
-        chosen[row_of[winners]] = pairs[winners] % width
-        return chosen
+        main = np.full(self.rows, -1, dtype=np.int32)
+        starts = np.flatnonzero(np.diff(self.row_of, prepend=-1))
+        for first in range(0, len(starts), _ROWS):
+            # In blocks, since sorting ten million numbers needs room for as many more.
+            last = first + _ROWS
+            end = starts[last] if last < len(starts) else len(self.row_of)
+            block = slice(starts[first], end)
+            rows, keys = _most_frequent(self.row_of[block], self.key_of[self.text_of[block]])
+            main[rows] = keys
+        return main
+
+
+def _most_frequent(row_of: Places, key_of: Places) -> tuple[Places, Places]:
+    """The rows of some answers, ascending, and the key that each gives most often."""
+    width = int(key_of.max()) + 1
+    pairs = row_of.astype(np.int64) * width + key_of
+    pairs.sort()
+    new = np.flatnonzero(np.diff(pairs, prepend=-1))
+    votes = np.diff(new, append=len(pairs))
+    rows, keys = pairs[new] // width, pairs[new] % width
+    starts = np.flatnonzero(np.diff(rows, prepend=-1))
+    best = np.maximum.reduceat(votes, starts)
+    winners = np.flatnonzero(votes == np.repeat(best, np.diff(starts, append=len(rows))))
+    first = winners[np.flatnonzero(np.diff(rows[winners], prepend=-1))]
+    return rows[first].astype(np.int32), keys[first].astype(np.int32)
 
 
 def _counted(batch: Any) -> tuple[npt.NDArray[np.int64], Any]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from operator import mul
 
 import numpy as np
 import numpy.typing as npt
@@ -115,21 +116,19 @@ def _place(order: Sequence[int], wants: _Wants, room: list[int]) -> list[int]:
     has = [[0] * wants.labels for _ in room]
     chosen: list[int] = []
     for group in order:
-        entries = range(wants.start[group], wants.start[group + 1])
+        part = slice(wants.start[group], wants.start[group + 1])
+        labels, counts, weights = wants.label[part], wants.count[part], wants.weight[part]
+        half = sum(map(mul, weights, counts)) / 2
         best, least = -1, float("inf")
         for place, left in enumerate(room):
             if left:
-                there = has[place]
-                full = 0.0
-                for entry in entries:
-                    given = there[wants.label[entry]] + wants.count[entry] / 2
-                    full += wants.weight[entry] * given
-                full /= shares[place]
+                given = map(has[place].__getitem__, labels)
+                full = (sum(map(mul, weights, given)) + half) / shares[place]
                 if full < least:
                     best, least = place, full
         there = has[best]
-        for entry in entries:
-            there[wants.label[entry]] += wants.count[entry]
+        for label, count in zip(labels, counts, strict=True):
+            there[label] += count
         room[best] -= 1
         chosen.append(best)
     return chosen
