@@ -171,7 +171,8 @@ def table(results: dict[str, tuple[Row, list[Measured]]]) -> str:
     """Lay the measured values out beside the targets, as a Markdown table."""
     head = (
         "data and set-up|test accuracy, mean (each seed)|target|question only|test questions"
-        "|highest calibration error|limit|slowest finetune|limit|features, by seed|peak memory|limit|reached"
+        "|highest calibration error|limit|slowest finetune|limit|features, by seed"
+        "|peak memory|limit|reached"
     )
     lines = [head, rule_below(head)]
     for row, measured in results.values():
@@ -189,7 +190,8 @@ def table(results: dict[str, tuple[Row, list[Measured]]]) -> str:
         features = ", ".join(f"{m.seconds_features:.0f}" for m in measured)
         lines.append(
             f"{row.title}|{accuracy:.4f} ({each})|>= {row.accuracy}|{measured[0].question_only:.3f}"
-            f"|{measured[0].questions:,}|{calibration:.4f}|<= {row.calibration}|{seconds:.0f} s|<= {row.seconds:.0f} s|{features} s"
+            f"|{measured[0].questions:,}|{calibration:.4f}|<= {row.calibration}"
+            f"|{seconds:.0f} s|<= {row.seconds:.0f} s|{features} s"
             f"|{gigabytes:.2f} GB|<= {row.gigabytes:g} GB|{'yes' if reached else 'NO'}"
         )
     return "\n".join(f"| {line.replace('|', ' | ')} |" for line in lines)
