@@ -41,7 +41,7 @@ def collect(examples: Iterable[Example], images: SourceImages, findings: Finding
 
 @contextmanager
 def _without_garbage_collection() -> Iterator[None]:
-    """Rows hold no cycles, but a search for some after every few of them takes a fifth of the time."""
+    """Rows hold no cycles, but to look for some again and again takes a fifth of the time."""
     enabled = gc.isenabled()
     gc.disable()
     try:

@@ -7,9 +7,8 @@ does not, its name tells. OK-VQA has the names of VQA v1; its answers hold a `ra
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, Literal
 
 from vqa_cli.data import coco
@@ -80,7 +79,7 @@ def read_release(source: Source, release: Release) -> Reading:
 
     def examples(findings: Findings) -> Iterator[Example]:
         for (images, subtype), of_split in files.items():
-            yield from read_split(source, of_split, partial(_image, images, subtype), findings)
+            yield from read_split(source, of_split, _image(images, subtype), findings)
 
     questions = [of_split.questions for of_split in files.values()]
     annotations = [of_split.annotations for of_split in files.values() if of_split.annotations]
@@ -201,11 +200,11 @@ def _split_files(source: Source, pair: _Pair) -> SplitFiles:
     return SplitFiles(split, pair.questions.path, annotations)
 
 
-def _image(images: str, subtype: str, question: Entry) -> str:
-    image_id = number(question, "image_id")
+def _image(images: str, subtype: str) -> Callable[[Entry], str]:
+    """What the image of a question's entry is called."""
     if images == _ABSTRACT:
-        return f"{_ABSTRACT}_{subtype}_{image_id:012d}.png"
-    return coco.image_2014(subtype, image_id)
+        return lambda entry: f"{_ABSTRACT}_{subtype}_{number(entry, 'image_id'):012d}.png"
+    return lambda entry: coco.image_2014(subtype, number(entry, "image_id"))
 
 
 def _folder(images: str, subtype: str) -> str:

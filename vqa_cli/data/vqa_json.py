@@ -143,7 +143,7 @@ def _example(question: Entry, annotation: Entry, image: str, split: str) -> Exam
     question_id = question.get("question_id")
     if type(question_id) is not int and not text(question, "question_id"):
         raise RowError("question without a question_id", question.get("question"))
-    choices = texts(question, "multiple_choices")
+    choices = texts(question, "multiple_choices") if "multiple_choices" in question else []
     best = annotation.get("multiple_choice_answer") if choices else None
     return Example(
         image=image,
@@ -180,7 +180,7 @@ def annotators(entry: Entry) -> tuple[str, ...]:
     if answers is None:
         return ()
     try:
-        said = tuple([a["answer"] if type(a) is dict else a for a in answers])
+        said = tuple([a if type(a) is str else a["answer"] for a in answers])
         "".join(said)  # a quick way to see that all are texts
     except (TypeError, KeyError) as error:
         raise RowError("answers that are no list of texts", answers) from error
