@@ -1,3 +1,4 @@
+import json
 from contextlib import suppress
 from pathlib import Path
 
@@ -36,6 +37,26 @@ def test_many_rows_with_images_come_in_small_batches(tmp_path: Path) -> None:
     images = pa.array([{"bytes": b"x", "path": None}] * 200)
     path = write(tmp_path / "stream.arrow", pa.table({"image": images}))
     assert [number for number, _ in arrow_files.rows(path)] == list(range(1, 201))
+
+
+@pytest.mark.parametrize("name", ["a.parquet", "stream.arrow"])
+def test_numbers_of_classes_become_their_names(name: str, tmp_path: Path) -> None:
+    features = {
+        "label": {"names": ["no", "yes"], "_type": "ClassLabel"},
+        "count": {"dtype": "int64", "_type": "Value"},
+        "many": [{"dtype": "string", "_type": "Value"}],
+    }
+    table = pa.table({"label": [1, 0, -1, None], "count": [1, 2, 3, 4]})
+    said = {"huggingface": json.dumps({"info": {"features": features}})}
+    path = write(tmp_path / name, table.replace_schema_metadata(said))
+    rows = [(row["label"], row["count"]) for _, row in arrow_files.rows(path)]
+    assert rows == [("yes", 1), ("no", 2), (None, 3), (None, 4)]
+
+
+@pytest.mark.parametrize("said", ["", "[]", '{"info": {"features": [1]}}'])
+def test_other_words_about_columns_are_passed_over(said: str, tmp_path: Path) -> None:
+    path = write(tmp_path / "stream.arrow", TABLE.replace_schema_metadata({"huggingface": said}))
+    assert list(arrow_files.rows(path)) == ROWS
 
 
 @pytest.mark.parametrize("name", ["a.parquet", "a.arrow"])

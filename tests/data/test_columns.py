@@ -43,3 +43,8 @@ def test_answers_are_needed_unless_said() -> None:
     )
     with pytest.raises(DataError, match=r"train.csv: lacks the column answer; needed are image"):
         needed_columns(Path("train.csv"), names)
+
+
+def test_a_column_that_is_there_twice_is_an_error() -> None:
+    with pytest.raises(DataError, match=r"a.csv: has several columns called answer"):
+        needed_columns(Path("a.csv"), ["image", "answer", "question", "answer"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -34,11 +35,14 @@ def rows(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
     number = 0
     with _opened(path) as (schema, batches):
         size = _BATCH_WITH_IMAGES if any(map(_may_hold_images, schema.types)) else _BATCH
+        labels = _class_labels(schema)
         try:
             for batch in batches(size):
                 for start in range(0, batch.num_rows, size):
                     for row in batch.slice(start, size).to_pylist():
                         number += 1
+                        for column, names in labels.items():
+                            row[column] = _label(names, row[column])
                         yield number, row
         except (OSError, ValueError, RuntimeError) as error:  # those of pyarrow among them
             raise DataError(
@@ -90,6 +94,29 @@ def _valid(batch: Any) -> Any:
     """The batch; its memory is the file's, so that damage must be found before it is used."""
     batch.validate(full=True)
     return batch
+
+
+def _class_labels(schema: Any) -> dict[str, list[str]]:
+    """The names of the classes whose numbers columns hold, as Hugging Face's datasets say them."""
+    try:
+        said = json.loads((schema.metadata or {})[b"huggingface"])["info"]["features"]
+        return {
+            column: feature["names"]
+            for column, feature in said.items()
+            if column in schema.names
+            and isinstance(feature, dict)
+            and feature.get("_type") == "ClassLabel"
+            and isinstance(feature.get("names"), list)
+        }
+    except (ValueError, LookupError, TypeError, AttributeError):  # said by nobody, or otherwise
+        return {}
+
+
+def _label(names: list[str], value: Any) -> Any:
+    """The name of a class; -1 is what datasets write where a test set hides it."""
+    if not isinstance(value, int):
+        return value
+    return names[value] if 0 <= value < len(names) else None
 
 
 def _may_hold_images(kind: Any) -> bool:

@@ -55,7 +55,7 @@ def needed_columns(path: Path, names: Sequence[str], *, answered: bool = True) -
     """The matched columns of a table of questions.
 
     Raises DataError that names those that are missing (an answer only if `answered`) and those
-    that could be meant.
+    that could be meant, or one that is there twice.
     """
     found = matched(names)
     needed = NEEDED if answered else NEEDED[:2]
@@ -66,6 +66,8 @@ def needed_columns(path: Path, names: Sequence[str], *, answered: bool = True) -
             f"needed are {', '.join(NEEDED)} (or answers), present are "
             f"{', '.join(names) or 'none'}{''.join(hints)}"
         )
+    if twice := [name for name in found.values() if names.count(name) > 1]:
+        raise DataError(f"{path}: has several columns called {twice[0]}; keep one of them")
     return found
 
 

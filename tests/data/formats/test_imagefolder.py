@@ -72,6 +72,12 @@ def test_metadata_without_answers_is_an_error_that_names_the_columns(tmp_path: P
         read(tmp_path)
 
 
+def test_metadata_for_something_else_is_an_error(tmp_path: Path) -> None:
+    write_text(tmp_path / "metadata.jsonl", '{"file_name": "a.png", "text": "a cat"}\n')
+    with pytest.raises(DataError, match=r"lacks the columns question, answer;.*file_name, text"):
+        read(tmp_path)
+
+
 def test_two_metadata_files_in_a_folder_are_an_error(tmp_path: Path) -> None:
     imagefolder(tmp_path)
     write_text(tmp_path / "metadata.csv", "file_name,question,answer\na.png,q?,x\n")

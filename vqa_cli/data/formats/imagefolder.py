@@ -35,11 +35,11 @@ def owns(source: Source, file: str) -> bool:
 
 
 def detect(source: Source) -> bool:
-    """A metadata file with the columns file_name and question."""
-    return any(
-        owns(source, file) and "question" in matched(tables.columns(source.root / file))
-        for file in source.named(*_FILES)
-    )
+    """A metadata file with the columns file_name and question, or nothing but such files."""
+    owned = [file for file in source.named(*_FILES) if owns(source, file)]
+    if any("question" in matched(tables.columns(source.root / file)) for file in owned):
+        return True
+    return bool(owned) and len(owned) == len(source.files)
 
 
 def read(source: Source) -> Reading:
