@@ -12,9 +12,11 @@ the answers is right; `set`: all of them together are the answer, as DAQUAR's "t
 SPLITS = ("train", "val", "test")
 
 
-@dataclass(frozen=True)
+@dataclass
 class Example:
-    """One question about one image.
+    """One question about one image; never changed once it is made.
+
+    Not frozen all the same: preparing makes millions, and a frozen one takes three times as long.
 
     image: path relative to the dataset's image root, with forward slashes.
     answers: as they were given; empty in a test split without answers.
