@@ -80,7 +80,10 @@ def evaluate(
     tolerance: Annotated[
         float,
         typer.Option(
-            min=0.0, max=1.0, help="With --baseline: exit with 3 if worse by more than this."
+            min=0.0,
+            max=1.0,
+            show_default=False,
+            help="With --baseline: exit with 3 if worse by more than this (default: 0).",
         ),
     ] = 0.0,
     fail_under: Annotated[
@@ -108,6 +111,14 @@ def evaluate(
             "TextVQA, VizWiz, GQA, A-OKVQA)."
         ),
     ] = None,
+    report_folder: Annotated[
+        Path | None,
+        typer.Option(
+            "--report",
+            help="Write an HTML page into this folder: the numbers, charts, and all questions "
+            "with their images and answers.",
+        ),
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace these files.")] = False,
     *,
     settings: Resolved,
@@ -122,6 +133,7 @@ def evaluate(
     from vqa_cli.evaluation.evaluate import evaluate as run_evaluation
     from vqa_cli.evaluation.gates import check_gates
     from vqa_cli.evaluation.prediction_files import is_predictions
+    from vqa_cli.evaluation.report.writing import check_report_folder
     from vqa_cli.evaluation.saving import check_target
     from vqa_cli.evaluation.submissions import check_submission
     from vqa_cli.evaluation.wordnet import find_wordnet
@@ -129,6 +141,8 @@ def evaluate(
     _check_usage(model, predictions, baseline, tolerance, ablate=ablate_image, calibrate=calibrate)
     if save:
         check_target(save, force=force)
+    if report_folder:
+        check_report_folder(report_folder, force=force)
     words = find_wordnet(wordnet) if wups or wordnet else None
     # What is wrong with a model is told before the data is prepared, which may take long.
     own = predictions or _model_folder(model)
@@ -148,13 +162,15 @@ def evaluate(
         wordnet=words,
     )
     result: EvaluationResult | None = None
-    gated = fail_under is not None or baseline is not None
-    if (save or submission) and not gated and not is_scorable(dataset, split):
+    needs_score = fail_under is not None or baseline is not None or report_folder is not None
+    if (save or submission) and not needs_score and not is_scorable(dataset, split):
         records: Sequence[Record] = answer(dataset, split, source, scoring, report=console)
     else:
         result = run_evaluation(dataset, split, source, scoring, report=console)
         records = result.records
     _write(records, dataset, save, submission, console, force=force)
+    if result and report_folder:
+        _report(report_folder, result, dataset, None if predictions else own, console, force=force)
     _show(result, split, len(records), console, as_json=as_json)
     if result:
         check_gates(result, fail_under, tolerance)
@@ -237,6 +253,21 @@ def _write(
         console.notice(f"wrote {len(records):,} predictions to {save}")
     if submission:
         write_submission(submission, dataset, records, force=force, report=console)
+
+
+def _report(
+    folder: Path,
+    result: EvaluationResult,
+    dataset: PreparedDataset,
+    run: Path | None,
+    console: Console,
+    *,
+    force: bool,
+) -> None:
+    from vqa_cli.evaluation.report.writing import write_report
+
+    page = write_report(folder, result, dataset, run=run, force=force, report=console)
+    console.notice(f"wrote {page}; open it in a browser")
 
 
 def _show(
