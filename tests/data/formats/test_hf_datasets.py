@@ -93,16 +93,18 @@ def test_each_turn_of_a_conversation_is_an_example(tmp_path: Path) -> None:
     ("file", "content", "problem"),
     [
         ("dataset_dict.json", "[]", "dataset_dict.json: must be an object"),
-        ("dataset_dict.json", "{}", 'must have a list "splits"'),
+        ("dataset_dict.json", "{}", 'must have a list "splits" of names'),
+        ("dataset_dict.json", '{"splits": ["../train"]}', 'must have a list "splits" of names'),
         ("dataset_dict.json", '{"splits": ["dev"]}', "dev/state.json: is missing, though"),
         ("dataset_dict.json", '{"splits": [\n"tr', "no valid JSON at line 2, column 1"),
-        ("test/state.json", '{"_data_files": []}', 'must name the files in "_data_files"'),
+        ("test/state.json", '{"_data_files": []}', "must name the files beside it in"),
         ("test/state.json", '{"_data_files": [{"filename": 3}]}', "must name the files"),
         (
             "test/state.json",
-            '{"_data_files": [{"filename": "../../a.arrow"}]}',
+            '{"_data_files": [{"filename": "a.arrow"}]}',
             "a.arrow: is missing, though state.json beside it names it",
         ),
+        ("test/state.json", '{"_data_files": [{"filename": "../a.arrow"}]}', "must name the files"),
     ],
 )
 def test_damaged_descriptions_are_an_error(
@@ -112,6 +114,25 @@ def test_damaged_descriptions_are_an_error(
     write_text(tmp_path / file, content)
     with pytest.raises(DataError, match=problem):
         read(tmp_path, "hf-datasets")
+
+
+@pytest.mark.parametrize("name", ["dataset_dict.json", "train/state.json"])
+def test_the_description_can_be_named_alone(name: str, tmp_path: Path) -> None:
+    hf_datasets(tmp_path)
+    examples, problems = read(tmp_path / name)
+    assert problems == []
+    assert [example.answers for example in examples if example.split == "train"] == [
+        ("red",),
+        ("yes",),
+        ("blue",),
+        ("green",),
+    ]
+
+
+def test_the_splits_are_found_without_the_list_of_them(tmp_path: Path) -> None:
+    hf_datasets(tmp_path)
+    (tmp_path / "dataset_dict.json").unlink()
+    assert {example.split for example in read(tmp_path)[0]} == {"train", "val", "test"}
 
 
 def test_another_dataset_is_told_by_its_columns(tmp_path: Path) -> None:

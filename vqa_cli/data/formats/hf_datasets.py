@@ -33,7 +33,9 @@ def owns(source: Source, file: str) -> bool:
 
 def detect(source: Source) -> bool:
     """The state of a dataset, or of one split of it, that names its data files."""
-    return any("_data_files" in source.head(file) for file in _states(source))
+    if (found := source.peek(_DICT) if _DICT in source.files else None) and "splits" in found.lists:
+        return True
+    return any("_data_files" in source.head(file) for file in _states_found(source))
 
 
 def read(source: Source) -> Reading:
@@ -66,14 +68,25 @@ def read(source: Source) -> Reading:
 def _states(source: Source) -> list[str]:
     """The state of each split; of one that stands alone, its own."""
     if _DICT not in source.files:
-        return [_STATE] if _STATE in source.files else []
+        return _states_found(source)
     splits = _object(source, _DICT).get("splits")
-    if not isinstance(splits, list):
-        raise DataError(f'{source.root / _DICT}: must have a list "splits"')
+    if not isinstance(splits, list) or not all(map(_is_name, splits)):
+        raise DataError(f'{source.root / _DICT}: must have a list "splits" of names')
     states = [f"{split}/{_STATE}" for split in splits]
-    if missing := [state for state in states if state not in source.files]:
+    if missing := [state for state in states if not (source.root / state).is_file()]:
         raise DataError(f"{source.root / missing[0]}: is missing, though {_DICT} names that split")
     return states
+
+
+def _states_found(source: Source) -> list[str]:
+    """That of the folder, else those of the folders in it."""
+    found = [file for file in source.named(_STATE) if file.count("/") <= 1]
+    return [_STATE] if _STATE in found else found
+
+
+def _is_name(value: Any) -> bool:
+    """Whether a value is the name of something in the same folder."""
+    return isinstance(value, str) and value not in ("", "..") and Path(value).name == value
 
 
 def _object(source: Source, file: str) -> dict[str, Any]:
@@ -86,12 +99,9 @@ def _object(source: Source, file: str) -> dict[str, Any]:
 def _data_files(source: Source, state: str, content: dict[str, Any]) -> list[str]:
     entries = content.get("_data_files")
     names = [entry.get("filename") if isinstance(entry, dict) else None for entry in entries or ()]
-    if not names or not all(isinstance(name, str) for name in names):
-        raise DataError(f'{source.root / state}: must name the files in "_data_files"')
-    folder = state.removesuffix(_STATE)
-    if missing := [name for name in names if folder + str(name) not in source.files]:
-        raise DataError(
-            f"{source.root / folder / Path(str(missing[0]))}: is missing, though "
-            f"{_STATE} beside it names it"
-        )
-    return [str(name) for name in names]
+    if not names or not all(map(_is_name, names)):
+        raise DataError(f'{source.root / state}: must name the files beside it in "_data_files"')
+    folder = (source.root / state).parent
+    if missing := [name for name in names if not (folder / name).is_file()]:
+        raise DataError(f"{folder / missing[0]}: is missing, though {_STATE} beside it names it")
+    return names
