@@ -70,7 +70,7 @@ def _states(source: Source) -> list[str]:
     if _DICT not in source.files:
         return _states_found(source)
     splits = _object(source, _DICT).get("splits")
-    if not isinstance(splits, list) or not all(map(_is_name, splits)):
+    if not isinstance(splits, list) or not all(map(_is_name, map(str, splits))):
         raise DataError(f'{source.root / _DICT}: must have a list "splits" of names')
     states = [f"{split}/{_STATE}" for split in splits]
     if missing := [state for state in states if not (source.root / state).is_file()]:
@@ -84,9 +84,9 @@ def _states_found(source: Source) -> list[str]:
     return [_STATE] if _STATE in found else found
 
 
-def _is_name(value: Any) -> bool:
-    """Whether a value is the name of something in the same folder."""
-    return isinstance(value, str) and value not in ("", "..") and Path(value).name == value
+def _is_name(text: str) -> bool:
+    """Whether a text is the name of something in the same folder."""
+    return text not in ("", "..") and Path(text).name == text
 
 
 def _object(source: Source, file: str) -> dict[str, Any]:
@@ -98,8 +98,9 @@ def _object(source: Source, file: str) -> dict[str, Any]:
 
 def _data_files(source: Source, state: str, content: dict[str, Any]) -> list[str]:
     entries = content.get("_data_files")
-    names = [entry.get("filename") if isinstance(entry, dict) else None for entry in entries or ()]
-    if not names or not all(map(_is_name, names)):
+    given = [entry.get("filename") if isinstance(entry, dict) else None for entry in entries or ()]
+    names = [name for name in given if isinstance(name, str) and _is_name(name)]
+    if not names or len(names) < len(given):
         raise DataError(f'{source.root / state}: must name the files beside it in "_data_files"')
     folder = (source.root / state).parent
     if missing := [name for name in names if not (folder / name).is_file()]:
