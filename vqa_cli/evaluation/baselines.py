@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 
 from vqa_cli.data.answers import (
     answer_key,
@@ -63,14 +63,18 @@ def blind_baselines(
         for name, contexts in learned.items()
         if prior.has_answers
     }
-    if vocabulary is not None and len(vocabulary):
-        predictions["vocabulary_upper_bound"] = _best_choices(vocabulary, questions, metric)
-    scores: list[list[float]] = [[] for _ in predictions]
+    best = _BestChoice(vocabulary, metric) if vocabulary is not None and len(vocabulary) else None
+    scores: dict[str, list[float]] = {name: [] for name in predictions}
+    bounds: list[float] = []
     # Question by question, because a question's second score costs much less than its first.
     for question, *answers in zip(questions, *predictions.values(), strict=True):
-        for found, answer in zip(scores, answers, strict=True):
+        for found, answer in zip(scores.values(), answers, strict=True):
             found.append(score(question.answers, question.answer_kind, answer, metric))
-    return {name: mean(found).accuracy for name, found in zip(predictions, scores, strict=True)}
+        if best:
+            bounds.append(best.score(question))
+    if best:
+        scores["vocabulary_upper_bound"] = bounds
+    return {name: mean(found).accuracy for name, found in scores.items()}
 
 
 def _no_context(_: Example) -> list[Hashable]:
@@ -135,22 +139,31 @@ def _add(total: Worth, scores: Worth) -> None:
         total[key] += worth
 
 
-def _best_choices(
-    vocabulary: AnswerVocabulary, questions: Sequence[Example], metric: Metric
-) -> list[str]:
-    """For each question the answer of the vocabulary that earns most, "" where none earns."""
-    normalize = fixed_normalize if metric == "vqa-fixed" else official_normalize
-    by_normal_form: dict[str, str] = {}
-    for answer in vocabulary.answers:
-        by_normal_form.setdefault(normalize(answer), answer)
-    best = []
-    for question in questions:
-        choices: dict[str, None] = {}
-        for answer in dict.fromkeys(question.answers):
-            if (index := vocabulary.index(answer)) is not None:
-                choices[vocabulary.answers[index]] = None
-            if (choice := by_normal_form.get(normalize(answer))) is not None:
-                choices[choice] = None
-        worth = {c: score(question.answers, question.answer_kind, c, metric) for c in choices}
-        best.append(max(worth, key=lambda choice: worth[choice], default=""))
-    return best
+class _BestChoice:
+    """What the best choice from a vocabulary earns."""
+
+    def __init__(self, vocabulary: AnswerVocabulary, metric: Metric) -> None:
+        self._vocabulary, self._metric = vocabulary, metric
+        self._normalize = fixed_normalize if metric == "vqa-fixed" else official_normalize
+        self._by_normal_form: dict[str, str] = {}
+        for answer in vocabulary.answers:
+            self._by_normal_form.setdefault(self._normalize(answer), answer)
+
+    def score(self, question: Example) -> float:
+        """In [0, 1]; 0 where the vocabulary has nothing that earns."""
+        best, tried = 0.0, set()
+        for answer, _ in Counter(question.answers).most_common():
+            for choice in self._choices(answer):
+                if choice not in tried:
+                    tried.add(choice)
+                    kind = question.answer_kind
+                    best = max(best, score(question.answers, kind, choice, self._metric))
+            if best == 1:  # most often so with the first, and nothing can be better
+                break
+        return best
+
+    def _choices(self, answer: str) -> Iterator[str]:
+        if (index := self._vocabulary.index(answer)) is not None:
+            yield self._vocabulary.answers[index]
+        if (choice := self._by_normal_form.get(self._normalize(answer))) is not None:
+            yield choice

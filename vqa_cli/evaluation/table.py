@@ -21,10 +21,8 @@ ABLATION_TITLES = {
     "blank_images": "the model, with blank images",
     "shuffled_images": "the model, with other images",
 }
-ROWS_SHOWN = 20
+ROWS_SHOWN = 12
 """No section is longer; the JSON object has all."""
-
-ANSWERS_SHOWN = 10
 
 
 def as_text(result: EvaluationResult) -> str:
@@ -34,7 +32,7 @@ def as_text(result: EvaluationResult) -> str:
         ("without looking at the image", _blind_rows(result)),
         ("by answer type", _share_rows(result.per_answer_type)),
         ("by question type", _share_rows(result.per_question_type)),
-        ("by right answer", _share_rows(result.per_answer)[:ANSWERS_SHOWN]),
+        ("by right answer", _share_rows(result.per_answer)),
         *further_sections(result.further),
     ]
     width = max(cell_len(label) for _, rows in sections for label, _, _ in rows) + 2
@@ -74,7 +72,7 @@ def _comparison_lines(comparison: Comparison, width: int) -> list[str]:
     ]
     if comparison.interval:
         lines.append(_line(("95 % interval", _range(comparison.interval, "+"), ""), width))
-    lines.append(f"  better on {comparison.better:,} questions, worse on {comparison.worse:,}")
+    lines.append(f"  better on {comparison.better:,}, worse on {comparison.worse:,} questions")
     if comparison.mcnemar_p is not None:
         p = comparison.mcnemar_p
         lines[-1] += f" (McNemar's test: p {f'= {p:.3f}' if p >= 0.001 else '< 0.001'})"
