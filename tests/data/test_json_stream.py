@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -88,10 +88,29 @@ def test_many_objects_are_decoded_at_once(tmp_path: Path, monkeypatch: pytest.Mo
         decoded.append(text)
         return json.loads(text)
 
-    monkeypatch.setattr(json_stream, "_quick", counted)
-    assert list(entries(path)) == rows
+    with json_stream._Stream(path) as stream:
+        stream._decode_list = counted
+        assert list(stream.elements("")) == rows
     assert len(decoded) == 1
     assert len(json.loads(decoded[0])) == 998
+
+
+class Wanted(TypedDict, total=False):
+    a: Any
+    parts: list[Wanted]
+
+
+def test_what_is_not_wanted_may_be_passed_over(tmp_path: Path) -> None:
+    rows = [{"a": n, "b": n, "parts": [{"a": 1, "b": 2}, {"b": 3}]} for n in range(1000)]
+    found = list(entries(written(tmp_path, json.dumps(rows)), shape=Wanted))
+    assert [{"a": row["a"], "parts": [{"a": 1}, {}]} for row in rows[1:-1]] == found[1:-1]
+    assert [found[0], found[-1]] == [rows[0], rows[-1]]
+
+
+@pytest.mark.parametrize("odd", [{"parts": 5}, {"parts": [1]}, 5, None, "text"])
+def test_what_is_of_another_shape_comes_whole(odd: Any, tmp_path: Path) -> None:
+    rows = [{"a": 1}, {"a": 2}, odd, {"a": 3}, {"a": 4}]
+    assert list(entries(written(tmp_path, json.dumps(rows)), shape=Wanted)) == rows
 
 
 def test_a_broken_object_among_many_is_named(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import zip_longest
-from typing import Any, TypeGuard
+from typing import Any, TypedDict, TypeGuard
 
 from vqa_cli.data.cells import RowError, text_of
 from vqa_cli.data.entries import Entry, text, texts
@@ -23,8 +23,21 @@ from vqa_cli.data.source import Source
 
 QUESTION_KEYS = ("image_id", "question", "question_id")
 ANNOTATION_KEYS = ("question_id", "answers")
-_KEPT = ("answers", "question_type", "answer_type", "multiple_choice_answer")
 _END = object()
+
+
+class _Answer(TypedDict, total=False):
+    answer: Any
+
+
+class _Annotation(TypedDict, total=False):
+    """What is wanted of an annotation."""
+
+    question_id: Any
+    question_type: Any
+    answer_type: Any
+    multiple_choice_answer: Any
+    answers: list[_Answer]
 
 
 @dataclass(frozen=True)
@@ -53,7 +66,7 @@ def read_split(
     if files.annotations is None:
         matched = _unanswered(questions, findings)
     else:
-        annotations = entries(source.root / files.annotations, files.lists[1])
+        annotations = entries(source.root / files.annotations, files.lists[1], _Annotation)
         matched = _matched(questions, annotations, findings)
     for number, question, annotation in matched:
         try:
@@ -120,7 +133,7 @@ def _name(entry: Entry) -> Any:
 
 def _slim(annotation: Entry) -> Entry:
     """What is needed of an annotation that waits: files in another order make many of them."""
-    kept = {key: annotation[key] for key in _KEPT if key in annotation}
+    kept = {key: annotation[key] for key in _Annotation.__annotations__ if key in annotation}
     with suppress(KeyError, TypeError):  # told of when its question comes
         kept["answers"] = [sys.intern(answer["answer"]) for answer in annotation["answers"]]
     return kept
