@@ -1,5 +1,7 @@
 import json
 import random
+from pathlib import Path
+from typing import get_args
 
 import pytest
 
@@ -7,7 +9,7 @@ from tests.evaluation.records import record
 from tests.evaluation.tiny_wordnet import write_wordnet
 from vqa_cli.data.vocabulary import AnswerVocabulary
 from vqa_cli.evaluation.further import further_metrics, further_sections
-from vqa_cli.evaluation.metrics import mean_by_type
+from vqa_cli.evaluation.metrics import METRIC_TITLES, Metric, mean_by_type
 
 CHOICES = ("red", "blue", "pink")
 
@@ -141,3 +143,12 @@ def test_open_and_closed_questions_are_answer_types():
     ]
     by_type = mean_by_type([one.score for one in records], [r.example.answer_type for r in records])
     assert {name: share.accuracy for name, share in by_type.items()} == {"OPEN": 0.5, "CLOSED": 1.0}
+
+
+def test_every_metric_is_explained(tmp_path):
+    page = (Path(__file__).parents[2] / "docs" / "metrics.md").read_text(encoding="utf-8")
+    found = further_metrics(
+        everything(), watched=("red", "unanswerable"), wordnet=write_wordnet(tmp_path)
+    )
+    for name in [*METRIC_TITLES, *get_args(Metric), *found]:
+        assert f"`{name}`" in page, name
