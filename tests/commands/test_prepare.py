@@ -1,11 +1,13 @@
 import json
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner, Result
 
 from tests.data.layouts import daquar, daquar_csv, write_text
-from tests.drawing import write_csv
+from tests.drawing import save_image, write_csv
 from vqa_cli.cli import app
 from vqa_cli.data.prepared import PreparedDataset
 
@@ -145,6 +147,91 @@ def test_a_test_file_that_shares_no_answer_with_train(shapes_folder: Path) -> No
     (shapes_folder / "questions.csv").rename(shapes_folder / "train.csv")
     write_csv(shapes_folder / "test.csv", COLUMNS, [("000.png", "q?", "rot")] * 10)
     assert failed(vqa(shapes_folder), "test shares no answer with train (10 question(s), e.g. ")
+
+
+def test_a_check_shows_everything_and_writes_nothing(shapes_folder: Path) -> None:
+    with (shapes_folder / "questions.csv").open("a") as stream:
+        stream.write("gone.png,q?,x\n000.png,which shape is it?,oval\n")
+    before = sorted(shapes_folder.rglob("*"))
+    result = vqa(shapes_folder, "--check")
+    assert result.exit_code == 1
+    assert result.stdout.startswith("checked, nothing written (generic, 12 images)\n")
+    assert "train         3" in result.stdout
+    assert "- unusable: image that is missing: 1 row, e.g. gone.png" in result.stdout
+    assert "- row that has another's image and question, but not its answer: 2" in result.stdout
+    assert "1 row(s) cannot be used; mend them, or leave them out with --skip-bad" in result.stderr
+    skipping = vqa(shapes_folder, "--check", "--skip-bad", "--json", "-q")
+    assert skipping.exit_code == 0
+    assert skipping.stderr == ""
+    found = json.loads(skipping.stdout)
+    assert found["out"] is None
+    assert [problem["rows"] for problem in found["problems"]] == [1, 2]
+    assert found["statistics"]["train"]["most_frequent"]["share"] > 0
+    assert sorted(shapes_folder.rglob("*")) == before
+
+
+def test_a_check_shows_what_no_skipping_mends(shapes_folder: Path) -> None:
+    (shapes_folder / "questions.csv").rename(shapes_folder / "train.csv")
+    write_csv(shapes_folder / "test.csv", COLUMNS, [("000.png", "q?", "rot")] * 10)
+    result = vqa(shapes_folder, "--check", "--skip-bad", "--min-count", "1000")
+    assert result.exit_code == 1
+    assert "test question whose answer train never gives: 10 of 10 rows" in result.stdout
+    assert "test shares no answer with train" in result.stderr
+    assert "; --min-count 1000 keeps no answer" in result.stderr
+
+
+def test_strict_makes_any_problem_exit_3(shapes_folder: Path) -> None:
+    assert vqa(shapes_folder, "--check", "--strict").exit_code == 0
+    with (shapes_folder / "questions.csv").open("a") as stream:
+        stream.write("000.png,which shape is it?,circle\n")
+    assert vqa(shapes_folder, "--check").exit_code == 0
+    checked = vqa(shapes_folder, "--check", "--strict")
+    assert checked.exit_code == 3
+    assert "row that stands there before" in checked.stdout
+    assert failed(vqa(shapes_folder, "--strict"), "is not without problems", code=3)
+    assert not (shapes_folder / ".vqa").exists()
+    assert vqa(shapes_folder).exit_code == 0
+
+
+def test_a_check_of_images_that_tables_hold_leaves_nothing_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image = save_image(tmp_path / "a.png").read_bytes()
+    rows = {"image": [{"bytes": image, "path": None}], "question": ["what?"], "answer": ["red"]}
+    (tmp_path / "data").mkdir()
+    pq.write_table(pa.table(rows), tmp_path / "data" / "train.parquet")
+    (tmp_path / "scratch").mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "scratch"))
+    result = vqa(tmp_path / "data", "--check")
+    assert result.exit_code == 0, result.output
+    assert "1 images" in result.stdout
+    assert list((tmp_path / "scratch").iterdir()) == []
+    assert [path.name for path in (tmp_path / "data").iterdir()] == ["train.parquet"]
+
+
+def test_the_leaks_of_a_split_are_told_and_recorded(tmp_path: Path, shapes_folder: Path) -> None:
+    (shapes_folder / "questions.csv").rename(shapes_folder / "train.csv")
+    copy = shapes_folder / "images" / "copy.png"
+    copy.write_bytes((shapes_folder / "images" / "000.png").read_bytes())
+    rows = [("000.png", "which shape is it?", "circle"), ("copy.png", "what?", "red")]
+    write_csv(shapes_folder / "test.csv", COLUMNS, rows)
+    result = vqa(shapes_folder, "--out", tmp_path / "out")
+    assert "test question about an image of train or val: 1 of 2 rows" in result.stdout
+    assert PreparedDataset.open(tmp_path / "out").info["leaks"]["test"] == [
+        "test question about an image of train or val: 1 of 2",
+        "test question about an image that train or val has under another name: 1 of 2",
+        "test question that train or val asks about the same image: 1 of 2",
+    ]
+
+
+def test_daquars_csv_split_leaks_nearly_all_of_its_test_images(tmp_path: Path) -> None:
+    source = Path(__file__).parents[3] / "shared/data/daquar"
+    if not source.is_dir():
+        pytest.skip(f"{source} is not there")
+    out = tmp_path / "out"
+    result = vqa(source, "--format", "daquar-csv", "--no-images", "--out", out, "--json")
+    leaks = json.loads(result.stdout)["leaks"]
+    assert leaks["test"][0] == "test question about an image of train or val: 2,485 of 2,494"
 
 
 def test_a_place_that_is_taken(tmp_path: Path, shapes_folder: Path) -> None:

@@ -11,10 +11,12 @@ import numpy.typing as npt
 from vqa_cli.data.answers import answer_key
 from vqa_cli.data.encoding import Places, encode
 from vqa_cli.data.example import SPLITS
-from vqa_cli.data.findings import MAX_EXAMPLES, Findings
+from vqa_cli.data.findings import Findings
 from vqa_cli.data.rows import Mask, Rows
 
 Pairs = npt.NDArray[np.int64]
+_REPEATED = "row that stands there before (same image, question and answer)"
+_CONFLICTING = "row that has another's image and question, but not its answer"
 
 
 def asked_pairs(rows: Rows, content_of: Places) -> Pairs:
@@ -37,23 +39,16 @@ def check_duplicates(
     Several people's answers (`annotators`) may differ.
     """
     doubled = _doubled(usable, codes, pairs)
-    repeated, conflicting = [], []
     contents = _contents(rows, doubled)
     for group in _groups(codes, pairs, doubled):
-        ids, kinds, answers = zip(*(contents[place] for place in group), strict=True)
-        different = len(set(answers)) > 1
-        if different and "annotators" not in kinds:
-            conflicting.append((f"{ids[0]} and {ids[1]}", len(group)))
-        superfluous = len(group) - len(set(answers))
-        if superfluous:
-            repeated.append((ids[-1], superfluous))
-    for problem, found in (
-        ("row that stands there before (same image, question and answer)", repeated),
-        ("row that has another's image and question, but not its answer", conflicting),
-    ):
-        if found:
-            examples = [example for example, _ in found[:MAX_EXAMPLES]]
-            findings.told(problem, *examples, count=sum(count for _, count in found))
+        first_of: dict[tuple[str, ...], str] = {}
+        for place in group:
+            question_id, kind, answers = contents[place]
+            if (first := first_of.setdefault(answers, question_id)) != question_id:
+                findings.told(_REPEATED, f"{question_id} = {first}")
+        if len(first_of) > 1 and kind != "annotators":
+            one, other, *_ = first_of.values()
+            findings.told(_CONFLICTING, f"{one} and {other}", count=len(group))
 
 
 def _doubled(usable: Mask, codes: npt.NDArray[np.uint8], pairs: Pairs) -> npt.NDArray[np.intp]:
