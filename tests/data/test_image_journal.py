@@ -5,8 +5,9 @@ import pytest
 
 from vqa_cli.console import SILENT, Silent
 from vqa_cli.data.image_journal import ImageFacts, ImageJournal, Stamp
+from vqa_cli.data.near_copies import LOOK_BYTES
 
-GOOD = ImageFacts("a b/ä.png", "5e", 7, 30, 20, orientation=6, look=bytes(range(104)))
+GOOD = ImageFacts("a b/ä.png", "5e", 7, 30, 20, orientation=6, look=bytes(range(LOOK_BYTES)))
 BAD = ImageFacts("bad.png", "6f", 8, kind="no image", problem="bad.png: is not an image")
 
 

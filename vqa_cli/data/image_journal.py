@@ -13,7 +13,7 @@ from typing import Self
 
 from vqa_cli.console import Reporter
 from vqa_cli.data.feature_cache import user_cache
-from vqa_cli.data.near_copies import Look
+from vqa_cli.data.near_copies import LOOK_BYTES, Look
 
 FOLDER = "checked-images"
 _VERSION = 1
@@ -67,7 +67,7 @@ class ImageJournal:
     """
 
     def __init__(self, root: Path, max_pixels: int) -> None:
-        key = json.dumps([_VERSION, str(root.resolve()), max_pixels])
+        key = json.dumps([_VERSION, LOOK_BYTES, str(root.resolve()), max_pixels])
         name = hashlib.sha256(key.encode()).hexdigest()[:24]
         self.path = user_cache() / FOLDER / f"{name}.jsonl"
         self._known = dict(_read(self.path))
