@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -138,10 +139,10 @@ def prepare(
     opened = _open(source, settings, images)
     raw = opened.raw
     target = (out or default_out(raw)).resolve()
-    info = {
+    info: dict[str, Any] = {
         "name": raw.name,
         "format": opened.layout.NAME,
-        "source": {"files": raw.digests(opened.reading.files)},
+        "source": {},
         "image_root": "." if opened.makes_images else _relative(opened.finder.root, target),
         "settings": settings.to_mapping(),
     }
@@ -149,8 +150,10 @@ def prepare(
         report.notice(f"writing to {target}")
     _check_target(target, info, is_default=out is None, report=report)
     findings = Findings()
-    with whole_folder(target) as folder:
+    with ThreadPoolExecutor(1) as beside, whole_folder(target) as folder:
+        digests = beside.submit(raw.digests, opened.reading.files)
         gathered = opened.gather(folder, findings, report)
+        info["source"] = {"files": digests.result()}
         result = opened.result(out or target, gathered, findings)
         if strict and (found := [*result.stops, *map(str, findings)]):
             raise GateError(f"{source}: is not without problems, as --strict wants it:", found)

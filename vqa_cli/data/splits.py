@@ -74,14 +74,15 @@ def _groups(
     names = rows.groups
     group_of, content = rows.group_of[places], content_of[rows.image_of[places]]
     joined = np.arange(len(names))
-    pairs = np.unique(np.stack([content, group_of]), axis=1)
-    again = np.flatnonzero(pairs[0, 1:] == pairs[0, :-1])
-    for first, second in zip(pairs[1, again], pairs[1, again + 1], strict=True):
+    pairs = np.unique(content * np.int64(len(names)) + group_of)
+    contents, groups = np.divmod(pairs, max(len(names), 1))
+    again = np.flatnonzero(contents[1:] == contents[:-1])
+    for first, second in zip(groups[again], groups[again + 1], strict=True):
         a, b = _root(joined, first), _root(joined, second)
         kept, gone = (a, b) if names[a] < names[b] else (b, a)
         joined[gone] = kept
-    roots = np.array([_root(joined, group) for group in group_of], dtype=np.int64)
-    used, of = np.unique(roots, return_inverse=True)
+    roots = np.array([_root(joined, group) for group in range(len(names))], dtype=np.int64)
+    used, of = np.unique(roots[group_of], return_inverse=True)
     return [names[group] for group in used], of
 
 

@@ -12,6 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import zip_longest
+from operator import itemgetter
 from typing import Any, TypedDict, TypeGuard
 
 from vqa_cli.data.cells import RowError, text_of
@@ -23,6 +24,7 @@ from vqa_cli.data.source import Source
 
 QUESTION_KEYS = ("image_id", "question", "question_id")
 ANNOTATION_KEYS = ("question_id", "answers")
+_ANSWER = itemgetter("answer")
 _END = object()
 
 
@@ -190,10 +192,12 @@ def annotators(entry: Entry) -> tuple[str, ...]:
     missing or of a wrong type.
     """
     answers = entry.get("answers")
-    if answers is None:
+    if answers is None or answers == []:
         return ()
     try:
-        said = tuple([a if type(a) is str else a["answer"] for a in answers])
+        if not isinstance(answers, list):
+            raise TypeError(type(answers))
+        said = tuple(map(_ANSWER, answers) if type(answers[0]) is dict else answers)
         "".join(said)  # a quick way to see that all are texts
     except (TypeError, KeyError) as error:
         raise RowError("answers that are no list of texts", answers) from error

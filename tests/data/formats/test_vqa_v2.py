@@ -100,7 +100,18 @@ def test_a_row_of_wrong_types_is_counted(
 
 
 @pytest.mark.parametrize(
-    "answers", [5, [{"answer": 5}], [{"answer_id": 1}], [None], [["net"]]], ids=str
+    "answers",
+    [
+        5,
+        "net",
+        {},
+        [{"answer": 5}],
+        [{"answer": "net"}, "net"],
+        [{"answer_id": 1}],
+        [None],
+        [["net"]],
+    ],
+    ids=str,
 )
 def test_answers_of_wrong_types_are_counted(answers: Any, tmp_path: Path) -> None:
     write_vqa_v2(tmp_path, "train2014", 7)
