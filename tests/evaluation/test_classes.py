@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import f1_score
 
@@ -59,6 +59,7 @@ def test_annotators_are_compared_in_the_official_form():
     assert Labels.of([record(ten, "the t shirt", "annotators")]).macro()["f1"] == 1
 
 
+@settings(max_examples=30)
 @given(PAIRS)
 def test_macro_averages_agree_with_scikit_learn(pairs):
     right, predicted = zip(*pairs, strict=True)
@@ -68,6 +69,7 @@ def test_macro_averages_agree_with_scikit_learn(pairs):
     assert labels.macro()["f1"] == pytest.approx(expected)
 
 
+@settings(max_examples=30)
 @given(PAIRS, st.randoms())
 def test_classes_have_no_order(pairs, random):
     records = [record(*pair) for pair in pairs]

@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, f1_score
 
@@ -57,6 +57,7 @@ def test_answerability_is_not_defined_everywhere():
     assert answerability([record("red", "red", answerable=True)]) == {}
 
 
+@settings(max_examples=30)
 @given(st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=20))
 def test_answerability_agrees_with_the_official_evaluator(cases):
     # Its lines, word for word: 1 - answerable, 1.0 - predicted, F1 above 0.5.

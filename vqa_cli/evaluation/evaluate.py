@@ -71,7 +71,7 @@ def evaluate(
     """
     scoring = scoring or Scoring()
     questions = examples_of(dataset.rows(split))
-    if not is_scorable(dataset, split):
+    if not any(question.answers for question in questions):
         having = [s for s in dataset.splits if s != split]
         hint = f"; other splits: {', '.join(having)} (--split)" if having else ""
         raise DataError(

@@ -35,7 +35,7 @@ def further_metrics(
     """All further metrics that are defined for these records; JSON, shares from 0 to 1.
 
     records: of a whole split. top_k: no more of the answers to a question are looked at.
-    metric: what the records were scored by. watched: the answers (`ranking.watched_answers`) whose
+    metric: what the records were scored by. watched: the answers (`questions.watched_in`) whose
     probabilities stand in each record's `predicted.watched`. vocabulary: the model's answers; None
     for predictions from elsewhere. wordnet: WordNet's folder (`wordnet.find_wordnet`), where WUPS
     is wanted.

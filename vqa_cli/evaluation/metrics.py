@@ -77,15 +77,12 @@ def right_answer(answers: Sequence[str], kind: AnswerKind) -> str:
     """The one answer that stands for a question where classes of answers are counted.
 
     `annotators`: what most of them said, compared by `answer_key`, the first among equals, spelt
-    as it was first met; `alternatives` and `set`: the first.
-
-    Raises IndexError where there are no answers.
+    as it was first met; `alternatives` and `set`: the first. answers: at least one.
     """
-    if kind != "annotators":
+    if kind != "annotators" or len(set(answers)) == 1:
         return answers[0]
     keys = [answer_key(answer) for answer in answers]
-    best = max(keys, key=keys.count) if len(set(keys)) > 1 else keys[0]
-    return answers[keys.index(best)]
+    return answers[keys.index(max(keys, key=keys.count))]
 
 
 def metric_name(kinds: Iterable[AnswerKind], metric: Metric = "auto") -> str:

@@ -193,7 +193,7 @@ def _ranked(entry: Mapping[str, Any]) -> tuple[tuple[str, float], ...]:
 
 def _is_unicode(text: str) -> bool:
     """Whether UTF-8 can hold it; half a surrogate pair, which JSON can spell, it cannot."""
-    return not any("\ud800" <= letter <= "\udfff" for letter in text)
+    return text.isascii() or not any("\ud800" <= letter <= "\udfff" for letter in text)
 
 
 def _short(value: Any) -> str:

@@ -122,6 +122,8 @@ def best_classes(probabilities: Probabilities, count: int) -> list[int]:
 
 def choice_among(choices: Sequence[str], ranked: Iterable[str]) -> str | None:
     """The first of the ranked answers that is one of the choices, spelt as there."""
+    if not choices:
+        return None
     by_key = {answer_key(choice): choice for choice in reversed(choices)}
     return next((by_key[key] for answer in ranked if (key := answer_key(answer)) in by_key), None)
 

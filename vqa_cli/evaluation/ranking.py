@@ -8,29 +8,11 @@ from typing import Any
 import numpy as np
 
 from vqa_cli.data.answers import answer_key, official_normalize
-from vqa_cli.data.example import Example
-from vqa_cli.evaluation.classes import Labels, most_frequent_answers
+from vqa_cli.evaluation.classes import Labels
 from vqa_cli.evaluation.metrics import Metric, score
 from vqa_cli.evaluation.predictions import Record
 
 CUTOFFS = (1, 3, 5, 10)
-WATCHED = 20
-"""The probabilities of so many of the most frequent answers are looked at."""
-
-UNANSWERABLE = "unanswerable"
-"""VizWiz' answer to a question that its image does not answer."""
-
-
-def watched_answers(questions: Sequence[Example]) -> tuple[str, ...]:
-    """The answers whose probabilities a model should give for every question of a split.
-
-    The most frequent right answers, and "unanswerable" where the split says of questions whether
-    they can be answered.
-    """
-    frequent = most_frequent_answers(questions, WATCHED)
-    judged = any(question.answerable is not None for question in questions)
-    known = any(answer_key(answer) == UNANSWERABLE for answer in frequent)
-    return (*frequent, UNANSWERABLE) if judged and not known else frequent
 
 
 def top_k_accuracy(

@@ -22,8 +22,8 @@ from vqa_cli.data.example import Example
 from vqa_cli.errors import DataError
 from vqa_cli.evaluation.predictions import Record
 from vqa_cli.evaluation.questions import watched_in
-from vqa_cli.evaluation.ranking import UNANSWERABLE
 from vqa_cli.evaluation.saving import check_target, json_list
+from vqa_cli.evaluation.tasks import UNANSWERABLE
 from vqa_cli.files import write_text
 
 if TYPE_CHECKING:

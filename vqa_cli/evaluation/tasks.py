@@ -8,7 +8,9 @@ from typing import Any
 from vqa_cli.data.answers import answer_key, official_normalize
 from vqa_cli.data.vocabulary import AnswerVocabulary
 from vqa_cli.evaluation.predictions import Record
-from vqa_cli.evaluation.ranking import UNANSWERABLE
+
+UNANSWERABLE = "unanswerable"
+"""VizWiz' answer to a question that its image does not answer."""
 
 SURE = 0.5
 """VizWiz' threshold on the probability that a question is unanswerable."""
