@@ -21,9 +21,11 @@ def encode(columns: Iterable[Any]) -> tuple[Places, Any]:
 
     # All chunks of what this gives have the same dictionary.
     chunks = pa.chunked_array([pa.array([], pa.string()), *columns]).dictionary_encode()
-    codes = [
-        pc.fill_null(chunk.indices, -1).to_numpy(zero_copy_only=False) for chunk in chunks.chunks
-    ]
-    if not codes:
-        return np.zeros(0, dtype=np.int32), pa.array([], pa.string())
-    return np.concatenate(codes).astype(np.int32, copy=False), chunks.chunk(0).dictionary
+    codes = np.empty(len(chunks), dtype=np.int32)
+    start = 0
+    for chunk in chunks.chunks:
+        filled = pc.fill_null(chunk.indices, -1).to_numpy(zero_copy_only=False)
+        codes[start : start + len(filled)] = filled
+        start += len(filled)
+    texts = chunks.chunk(0).dictionary if chunks.num_chunks else pa.array([], pa.string())
+    return codes, texts

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections import Counter
 from collections.abc import Callable
 from typing import Any, Self
@@ -37,15 +38,15 @@ class RowAnswers:
     @classmethod
     def of(cls, rows: Rows) -> Self:
         """Read the answers of all rows, by whole columns."""
-        owners, parts = [np.zeros(0, dtype=np.int32)], []
+        owners, parts = array("i"), []
         start = 0
         for batch in rows.batches(np.ones(len(rows), dtype=bool)):
             row_of, answers = _counted(batch)
-            owners.append((row_of + start).astype(np.int32))
+            owners.frombytes((row_of + start).astype(np.int32).tobytes())
             parts.append(answers)
             start += batch.num_rows
         text_of, texts = encode(parts)
-        return cls(len(rows), np.concatenate(owners), text_of, texts.to_pylist())
+        return cls(len(rows), np.frombuffer(owners, dtype=np.int32), text_of, texts.to_pylist())
 
     def counts(self, chosen: Mask) -> Counter[str]:
         """How often the chosen (N,) rows give each answer, as it is spelt."""
@@ -75,7 +76,7 @@ class RowAnswers:
         The first in the alphabet among equals.
         """
         main = np.full(self.rows, -1, dtype=np.int32)
-        starts = np.flatnonzero(np.diff(self.row_of, prepend=-1))
+        starts = _starts(self.row_of)
         for first in range(0, len(starts), _ROWS):
             # In blocks, since sorting ten million numbers needs room for as many more.
             last = first + _ROWS
@@ -84,6 +85,13 @@ class RowAnswers:
             rows, keys = _most_frequent(self.row_of[block], self.key_of[self.text_of[block]])
             main[rows] = keys
         return main
+
+
+def _starts(row_of: Places) -> npt.NDArray[np.int64]:
+    """Where the answers of each row begin, without a copy of all."""
+    return np.append(
+        np.zeros(min(len(row_of), 1), int), np.flatnonzero(row_of[1:] != row_of[:-1]) + 1
+    )
 
 
 def _most_frequent(row_of: Places, key_of: Places) -> tuple[Places, Places]:
