@@ -242,6 +242,7 @@ def test_raw_data_is_prepared_first_and_the_user_is_told(tmp_path):
         "question_only": 0.0,
         "vocabulary_upper_bound": 1.0,
     }
+    assert content["leaks"][0] == "test question about an image of train or val: 1 of 1"
     assert "preparing it first" in first.stderr
     again = CliRunner().invoke(app, command)
     assert again.stdout == first.stdout
@@ -285,9 +286,10 @@ def test_calibrating_keeps_the_temperature_in_the_models_folder(
     command = ["evaluate", shapes_folder, "-m", folder, "--device", "cpu", "--json"]
     result = CliRunner().invoke(app, [str(part) for part in (*command, "--calibrate")])
     assert result.exit_code == 0, result.stderr
-    after = json.loads((folder / "calibration.json").read_text(encoding="utf-8"))["temperature"]
-    assert f"temperature 1.500 -> {after:.3f}, fitted on" in result.stderr
-    assert after != 1.5
+    after = json.loads((folder / "calibration.json").read_text(encoding="utf-8"))
+    assert f"temperature 1.500 -> {after['temperature']:.3f}, ceiling" in result.stderr
+    assert f"-> {after['ceiling']:.3f}, fitted on" in result.stderr
+    assert after["temperature"] != 1.5
     again = CliRunner().invoke(app, [str(part) for part in command])
     assert again.stdout == result.stdout  # loaded anew: the folder is whole, and as calibrated
 

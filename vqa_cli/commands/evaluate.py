@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from vqa_cli.commands.evaluate_steps import (
+    calibrate_on_val,
+    load_source,
+    show,
+    write_files,
+    write_page,
+)
 from vqa_cli.commands.options import Resolved, with_settings
 from vqa_cli.config import DeviceSettings, PrepareSettings, unusable
 from vqa_cli.console import Console
@@ -18,10 +24,8 @@ from vqa_cli.model_folder import RUN, check_finished, read_config, resolve_model
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from vqa_cli.data.prepared import PreparedDataset
     from vqa_cli.evaluation.predictions import Record
     from vqa_cli.evaluation.result import EvaluationResult
-    from vqa_cli.inference.answerer import Answerer
 
 
 @with_settings(DeviceSettings, PrepareSettings)
@@ -94,7 +98,7 @@ def evaluate(
         bool,
         typer.Option(
             "--calibrate",
-            help="First fit the model's temperature on val anew, and keep it in its folder.",
+            help="First fit the model's confidences on val anew, and keep that in its folder.",
         ),
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
@@ -150,13 +154,13 @@ def evaluate(
     dataset = open_or_prepare(data, settings[PrepareSettings], console, images)
     if submission:
         check_submission(submission, dataset, force=force)
-    source = _source(own, settings, console)
+    source = load_source(own, settings, console)
     if calibrate and not isinstance(source, Path):
-        _calibrate(source, own, dataset, split, console)
+        calibrate_on_val(source, own, dataset, split, console)
     scoring = Scoring(
         metric=metric,
         top_k=top_k,
-        baseline=other and _source(other, settings, None),
+        baseline=other and load_source(other, settings, None),
         baseline_name=str(baseline),
         ablate_image=ablate_image,
         wordnet=words,
@@ -168,10 +172,11 @@ def evaluate(
     else:
         result = run_evaluation(dataset, split, source, scoring, report=console)
         records = result.records
-    _write(records, dataset, save, submission, console, force=force)
+    write_files(records, dataset, save, submission, console, force=force)
     if result and report_folder:
-        _report(report_folder, result, dataset, None if predictions else own, console, force=force)
-    _show(result, split, len(records), console, as_json=as_json)
+        run = None if predictions else own
+        write_page(report_folder, result, dataset, run, console, force=force)
+    show(result, split, len(records), console, as_json=as_json)
     if result:
         check_gates(result, fail_under, tolerance)
 
@@ -207,78 +212,3 @@ def _model_folder(model: str | Path | None) -> Path:
     if read_config(folder)["kind"] == RUN:
         check_finished(folder)
     return folder
-
-
-def _source(path: Path, settings: Resolved, console: Console | None) -> Answerer | Path:
-    """What answers: the model in a folder, or a file of predictions as it is."""
-    from vqa_cli.inference.loading import load_answerer
-
-    if not path.is_dir():
-        return path
-    answerer = load_answerer(path, device=settings[DeviceSettings])
-    answerer.max_pixels = settings[PrepareSettings].max_pixels
-    if console:
-        console.notice(f"answering by {answerer.describe()}")
-    return answerer
-
-
-def _calibrate(
-    answerer: Answerer, folder: Path, dataset: PreparedDataset, split: str, console: Console
-) -> None:
-    from vqa_cli.evaluation.recalibration import recalibrate
-
-    done = recalibrate(answerer, folder, dataset, console)
-    console.notice(
-        f"temperature {done.before:.3f} -> {done.after:.3f}, fitted on {done.questions:,} "
-        f"questions of val; kept in {folder / 'calibration.json'}"
-    )
-    if split == "val":
-        console.warn("its confidences are now fitted to the very questions that are scored")
-
-
-def _write(
-    records: Sequence[Record],
-    dataset: PreparedDataset,
-    save: Path | None,
-    submission: Path | None,
-    console: Console,
-    *,
-    force: bool,
-) -> None:
-    from vqa_cli.evaluation.saving import save_predictions
-    from vqa_cli.evaluation.submissions import write_submission
-
-    if save:
-        save_predictions(save, records, force=force)
-        console.notice(f"wrote {len(records):,} predictions to {save}")
-    if submission:
-        write_submission(submission, dataset, records, force=force, report=console)
-
-
-def _report(
-    folder: Path,
-    result: EvaluationResult,
-    dataset: PreparedDataset,
-    run: Path | None,
-    console: Console,
-    *,
-    force: bool,
-) -> None:
-    from vqa_cli.evaluation.report.writing import write_report
-
-    page = write_report(folder, result, dataset, run=run, force=force, report=console)
-    console.notice(f"wrote {page}; open it in a browser")
-
-
-def _show(
-    result: EvaluationResult | None, split: str, questions: int, console: Console, *, as_json: bool
-) -> None:
-    from vqa_cli.evaluation.result import unscored_json
-    from vqa_cli.evaluation.table import as_text
-
-    if result is None:
-        console.notice(f"split {split} has no answers, so nothing can be scored")
-        if as_json:
-            print(json.dumps(unscored_json(split, questions)))
-    else:
-        print(json.dumps(result.to_json(), ensure_ascii=False) if as_json else as_text(result))
