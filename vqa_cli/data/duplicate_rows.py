@@ -24,8 +24,8 @@ def asked_pairs(rows: Rows, content_of: Places) -> Pairs:
 
     content_of (images): equal for images of equal content.
     """
-    everything = np.ones(len(rows), dtype=bool)
-    question_of, questions = encode(batch.column("question") for batch in rows.batches(everything))
+    batches = rows.batches(np.ones(len(rows), dtype=bool), "question")
+    question_of, questions = encode(batch.column("question") for batch in batches)
     pairs = content_of[rows.image_of] * np.int64(len(questions)) + question_of
     numbers: Pairs = np.unique(pairs, return_inverse=True)[1]
     return numbers
@@ -79,10 +79,9 @@ def _contents(
     chosen[doubled] = True
     places = iter(np.flatnonzero(chosen).tolist())
     contents: dict[int, tuple[str, str, tuple[str, ...]]] = {}
-    for batch in rows.batches(chosen):
-        columns: list[Any] = [
-            batch.column(name).to_pylist() for name in ("question_id", "answer_kind", "answers")
-        ]
+    names = ("question_id", "answer_kind", "answers")
+    for batch in rows.batches(chosen, *names):
+        columns: list[Any] = [batch.column(name).to_pylist() for name in names]
         for question_id, kind, answers in zip(*columns, strict=True):
             keys = tuple(sorted({answer_key(answer) for answer in answers}))
             contents[next(places)] = (question_id, kind, keys)

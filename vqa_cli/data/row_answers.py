@@ -40,7 +40,7 @@ class RowAnswers:
         """Read the answers of all rows, by whole columns."""
         owners, parts = array("i"), []
         start = 0
-        for batch in rows.batches(np.ones(len(rows), dtype=bool)):
+        for batch in rows.batches(np.ones(len(rows), dtype=bool), "answers", "answer_kind"):
             row_of, answers = _counted(batch)
             owners.frombytes((row_of + start).astype(np.int32).tobytes())
             parts.append(answers)

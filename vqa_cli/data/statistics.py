@@ -105,7 +105,7 @@ def _counts(column: Coded, chosen: Mask) -> dict[str, int]:
 
 def _column(rows: Rows, name: str) -> Coded:
     """A text column of all rows."""
-    return _encoded([batch.column(name) for batch in rows.batches(_all(rows))])
+    return _encoded([batch.column(name) for batch in rows.batches(_all(rows), name)])
 
 
 def _encoded(columns: list[Any]) -> Coded:
@@ -118,11 +118,11 @@ def _languages(rows: Rows) -> dict[str, Coded]:
 
     A script is no language: Latin may be English or Vietnamese.
     """
-    extras = [batch.column("extra") for batch in rows.batches(_all(rows))]
+    extras = [batch.column("extra") for batch in rows.batches(_all(rows), "extra")]
     said = [_said_language(extra) for extra in extras]
     if any(column.null_count < len(column) for column in said):
         return {"languages": _encoded(said)}
-    questions = [batch.column("question") for batch in rows.batches(_all(rows))]
+    questions = [batch.column("question") for batch in rows.batches(_all(rows), "question")]
     scripts = [_scripts(column) for column in questions]
     names = [*_SCRIPTS, OTHER]
     return {"scripts": (np.concatenate([np.zeros(0, dtype=np.int32), *scripts]), names)}
