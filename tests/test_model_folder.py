@@ -11,8 +11,8 @@ from vqa_cli.model_folder import (
     check_checksums,
     check_complete,
     check_finished,
-    read_config,
     read_confidence,
+    read_config,
     resolve_model,
     write_checksums,
 )
@@ -163,15 +163,27 @@ def test_a_changed_file_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize("value", ["0", "-1", "null", '"1"', "Infinity", "NaN"])
 def test_a_temperature_must_be_a_positive_number(tmp_path: Path, value: str) -> None:
     (tmp_path / "calibration.json").write_text(
-        f'{{"temperature": {value}, "activation": "softmax"}}'
+        f'{{"temperature": {value}, "ceiling": 1, "activation": "softmax"}}'
     )
     with pytest.raises(ModelError, match=r"calibration\.json: damaged: the temperature is"):
         read_confidence(tmp_path)
 
 
 def test_an_unknown_activation_is_damage(tmp_path: Path) -> None:
-    (tmp_path / "calibration.json").write_text('{"temperature": 2.0, "activation": "tanh"}')
+    (tmp_path / "calibration.json").write_text(
+        '{"temperature": 2.0, "ceiling": 1, "activation": "tanh"}'
+    )
     with pytest.raises(ModelError, match="the activation is 'tanh', not one of softmax, sigmoid"):
         read_confidence(tmp_path)
-    (tmp_path / "calibration.json").write_text('{"temperature": 2, "activation": "sigmoid"}')
-    assert read_confidence(tmp_path) == Confidence(2.0, "sigmoid")
+    (tmp_path / "calibration.json").write_text(
+        '{"temperature": 2, "ceiling": 0.5, "activation": "sigmoid"}'
+    )
+    assert read_confidence(tmp_path) == Confidence(2.0, "sigmoid", 0.5)
+
+
+@pytest.mark.parametrize("value", ["null", "0", "1.5", '"high"'])
+def test_a_ceiling_is_a_share(tmp_path: Path, value: str) -> None:
+    content = f'{{"temperature": 1, "ceiling": {value}, "activation": "softmax"}}'
+    (tmp_path / "calibration.json").write_text(content)
+    with pytest.raises(ModelError, match=r"damaged: the ceiling is .*above 0 and at most 1"):
+        read_confidence(tmp_path)

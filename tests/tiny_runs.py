@@ -15,6 +15,7 @@ from PIL import Image
 from vqa_cli.data.preprocessor import ImageTransform, Preprocessor
 from vqa_cli.data.tokenizer import train_wordpiece
 from vqa_cli.data.vocabulary import AnswerVocabulary
+from vqa_cli.model_folder import Confidence
 
 if TYPE_CHECKING:  # torch is imported by the tests that need a model, not by all
     from vqa_cli.data.prepared import PreparedDataset
@@ -22,7 +23,7 @@ if TYPE_CHECKING:  # torch is imported by the tests that need a model, not by al
 
 SIZE = 64
 MAX_TOKENS = 16
-TEMPERATURE = 1.5
+CONFIDENCE = Confidence(1.5, "softmax", ceiling=0.9)
 ANSWERS = ("red", "blue", "2", "yes", "no")
 QUESTIONS = (
     "what color is the circle?",
@@ -86,13 +87,12 @@ def write_run(
     folder: Path, model: VQAModel, *, finished: bool = True, data: PreparedDataset | None = None
 ) -> Path:
     """Write the files of a run folder, as training leaves them."""
-    from vqa_cli.model_folder import Confidence
     from vqa_cli.models.checkpoint import save_calibration, save_config, save_weights
 
     folder.mkdir(parents=True)
     recorded = {"folder": str(data.folder), "images": str(data.image_root)} if data else {}
     save_config(folder, model, {"preset": "tiny", "data": recorded})
-    save_calibration(folder, Confidence(TEMPERATURE, "softmax"), save_weights(folder, model))
+    save_calibration(folder, CONFIDENCE, save_weights(folder, model))
     tiny_preprocessor().save(folder)
     tiny_vocabulary().save(folder / "answers.json")
     if finished:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from difflib import get_close_matches
@@ -168,32 +169,38 @@ def check_complete(folder: Path) -> None:
 
 @dataclass(frozen=True)
 class Confidence:
-    """How logits become confidences: `activation(logits / temperature)`.
+    """How logits become confidences: `ceiling * activation(logits / temperature)`.
 
-    activation: "softmax", where the answers share a probability of 1, or "sigmoid", where each
-    has its own.
+    activation: "softmax", where the answers share one probability, or "sigmoid", where each has
+    its own. ceiling: in (0, 1]; so often, at best, an answer of which the model has no doubt is
+    right.
     """
 
     temperature: float
     activation: str
+    ceiling: float = 1.0
 
 
 def read_confidence(folder: Path) -> Confidence:
     """Read calibration.json. Raises ModelError where it is damaged."""
     path = folder / "calibration.json"
     content = read_json(path)
-    value, activation = content.get("temperature"), content.get("activation")
-    if not isinstance(value, (int, float)) or not 0 < value < float("inf"):
-        raise ModelError(
-            f"{path}: damaged: the temperature is {value!r}, not a positive number;"
-            f" {_again(EXPORT)}"
-        )
+    values = {}
+    for name, highest in (("temperature", sys.float_info.max), ("ceiling", 1.0)):
+        value = content.get(name)
+        if not isinstance(value, (int, float)) or not 0 < value <= highest:
+            kind = "a positive number" if name == "temperature" else "above 0 and at most 1"
+            raise ModelError(
+                f"{path}: damaged: the {name} is {value!r}, not {kind}; {_again(EXPORT)}"
+            )
+        values[name] = float(value)
+    activation = content.get("activation")
     if activation not in ACTIVATIONS:
         raise ModelError(
             f"{path}: damaged: the activation is {activation!r}, not one of"
             f" {', '.join(ACTIVATIONS)}; {_again(EXPORT)}"
         )
-    return Confidence(float(value), activation)
+    return Confidence(activation=activation, **values)
 
 
 def write_checksums(folder: Path, names: Iterable[str]) -> None:

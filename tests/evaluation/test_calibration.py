@@ -2,11 +2,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from vqa_cli.errors import ModelError
 from vqa_cli.evaluation import calibration
-from vqa_cli.evaluation.calibration import HIGHEST, LOWEST, fit_temperature
+from vqa_cli.evaluation.calibration import HIGHEST, LOWEST, fit_confidence
 from vqa_cli.evaluation.reliability import expected_calibration_error
 
 Drawn = tuple[NDArray[np.float32], NDArray[np.bool_]]
@@ -19,6 +19,10 @@ def drawn(temperature: float, count: int = 8_000, classes: int = 8, seed: int = 
     noise = generator.gumbel(size=logits.shape)
     right = (logits / temperature + noise).argmax(axis=1) == logits.argmax(axis=1)
     return logits.astype(np.float32), right
+
+
+def fit_temperature(logits: ArrayLike, worth: ArrayLike, activation: str = "softmax") -> float:
+    return fit_confidence(logits, worth, activation).temperature
 
 
 def confidence(logits: NDArray[np.floating], temperature: float) -> NDArray[np.float64]:
@@ -37,11 +41,31 @@ def test_finds_the_temperature_that_the_answers_were_drawn_at(temperature: float
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_no_other_temperature_fits_better(seed: int) -> None:
-    logits, right = drawn(1.5, count=40, classes=4, seed=seed)
-    least = loss(confidence(logits, fit_temperature(logits, right)), right)
-    for other in np.geomspace(0.4, HIGHEST, 60):
-        assert least <= loss(confidence(logits, other), right) + 1e-6
+def test_no_other_temperature_and_ceiling_fit_better(seed: int) -> None:
+    logits, right = drawn(1.5, count=400, classes=4, seed=seed)
+    right &= np.random.default_rng(seed).random(400) < 0.8
+    fitted = fit_confidence(logits, right, "softmax")
+
+    def total(temperature: float, ceiling: float) -> float:
+        return 400 * loss(ceiling * confidence(logits, temperature), right) - np.log(ceiling)
+
+    least = total(fitted.temperature, fitted.ceiling)
+    for temperature in np.geomspace(0.4, HIGHEST, 40):
+        for ceiling in np.linspace(0.4, 1.0 - 1e-9, 40):
+            assert least <= total(temperature, ceiling) + 0.05
+
+
+@pytest.mark.parametrize("activation", ["softmax", "sigmoid"])
+def test_a_share_of_failures_that_nothing_foretells_is_the_ceiling(activation: str) -> None:
+    logits, right = drawn(1.0, count=20_000, seed=3)
+    if activation == "sigmoid":
+        logits = np.stack([np.full(20_000, -9.0), np.random.default_rng(1).normal(2, 2, 20_000)], 1)
+        sure = 1 / (1 + np.exp(-logits.max(axis=1)))
+        right = np.random.default_rng(2).random(20_000) < sure
+    right = right & (np.random.default_rng(0).random(20_000) < 0.75)
+    fitted = fit_confidence(logits, right, activation)
+    assert fitted.ceiling == pytest.approx(0.75, abs=0.02)
+    assert fitted.temperature == pytest.approx(1.0, rel=0.1)
 
 
 def test_neither_a_shift_of_the_logits_nor_chunks_change_it(
@@ -91,15 +115,16 @@ def test_all_right_is_as_sure_as_their_number_allows(count: int) -> None:
     assert own.mean() == pytest.approx((count + 1) / (count + 2), abs=1e-3)
 
 
-def test_all_wrong_is_as_unsure_as_the_bound_allows() -> None:
+def test_all_wrong_is_as_unsure_as_their_number_allows() -> None:
     logits = np.tile([5.0, 0.0, -5.0], (20, 1))
-    assert fit_temperature(logits, [0] * 20) == pytest.approx(HIGHEST)
+    fitted = fit_confidence(logits, [0] * 20, "softmax")
+    assert fitted.ceiling * confidence(logits, fitted.temperature).max() < 1 / 20
 
 
 def test_huge_logits_do_not_overflow() -> None:
     logits = np.array([[1e30, 0.0], [0.0, 1e30], [1e30, 0.0]], np.float32)
-    assert LOWEST <= fit_temperature(logits, [1, 1, 0]) <= HIGHEST
-    assert LOWEST <= fit_temperature(logits, [1, 1, 0], "sigmoid") <= HIGHEST
+    assert LOWEST <= fit_temperature(logits, [1, 1, 0]) <= HIGHEST * 1.0001
+    assert LOWEST <= fit_temperature(logits, [1, 1, 0], "sigmoid") <= HIGHEST * 1.0001
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])

@@ -8,9 +8,10 @@ from tests.evaluation.fakes import MemoryDataset, question
 from vqa_cli.data.vocabulary import AnswerVocabulary
 from vqa_cli.errors import DataError, ModelError
 from vqa_cli.evaluation import recalibration
-from vqa_cli.evaluation.calibration import fit_temperature
+from vqa_cli.evaluation.calibration import fit_confidence
 from vqa_cli.evaluation.recalibration import recalibrate
 from vqa_cli.inference.loading import load_answerer
+from vqa_cli.model_folder import Confidence, write_confidence
 
 ANSWERS = ("red", "blue", "green")
 
@@ -21,7 +22,7 @@ class Sure:
     def __init__(self, logits, activation):
         self.table = np.asarray(logits, dtype=np.float32)
         self.vocabulary = AnswerVocabulary.build({a: 9 - n for n, a in enumerate(ANSWERS)})
-        self.temperature, self.activation = 1.0, activation
+        self.confidence = Confidence(1.0, activation)
 
     def scores(self, items, *, report):
         for _, questions in items:
@@ -39,7 +40,9 @@ def val(count, generator):
 
 
 def run_in(tmp_path):
-    (tmp_path / "calibration.json").write_text('{"temperature": 1.0, "weights_sha256": "ab"}')
+    (tmp_path / "calibration.json").write_text(
+        '{"temperature": 1.0, "ceiling": 1.0, "weights_sha256": "ab"}'
+    )
     return tmp_path
 
 
@@ -52,11 +55,13 @@ def test_the_temperature_is_that_of_val(tmp_path, activation):
     asked = [(n, q.answers[0]) for n, q in enumerate(dataset.examples("val")) if q.answers]
     rows = logits[[n for n, _ in asked]]
     right = [float(ANSWERS[row.argmax()] == a) for row, (_, a) in zip(rows, asked, strict=True)]
-    expected = fit_temperature(rows, right, activation)
-    assert (found.before, found.after, found.questions) == (1.0, expected, len(asked))
-    assert model.temperature == expected
+    expected = fit_confidence(rows, right, activation)
+    before = Confidence(1.0, activation)
+    assert (found.before, found.after, found.questions) == (before, expected, len(asked))
+    assert model.confidence == expected
     assert json.loads((tmp_path / "calibration.json").read_text()) == {
-        "temperature": expected,
+        "temperature": expected.temperature,
+        "ceiling": expected.ceiling,
         "activation": activation,
         "weights_sha256": "ab",
     }
@@ -81,13 +86,11 @@ def test_nothing_to_fit_on(tmp_path):
 
 @pytest.mark.parametrize("kind", ["run_folder", "export_folder"])
 def test_a_folder_is_as_good_as_before(kind, request, tmp_path):
-    from vqa_cli.model_folder import Confidence, write_confidence
-
     folder = tmp_path / "copy"
     shutil.copytree(request.getfixturevalue(kind), folder)
-    activation = load_answerer(folder, device="cpu").activation
+    activation = load_answerer(folder, device="cpu").confidence.activation
     write_confidence(folder, Confidence(0.625, activation))
-    assert load_answerer(folder, device="cpu").temperature == 0.625
+    assert load_answerer(folder, device="cpu").confidence.temperature == 0.625
     (folder / "calibration.json").unlink()
     with pytest.raises(ModelError, match=r"calibration\.json"):
         write_confidence(folder, Confidence(0.5, activation))

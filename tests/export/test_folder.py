@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ import pytest
 from PIL import Image
 
 import vqa_cli
-from tests.tiny_runs import QUESTIONS, TEMPERATURE, draw_photo, tiny_model, write_run
+from tests.tiny_runs import CONFIDENCE, QUESTIONS, draw_photo, tiny_model, write_run
 from vqa_cli.config import PrepareSettings
 from vqa_cli.console import Silent
 from vqa_cli.data.images import read_image
@@ -189,9 +190,7 @@ def test_predict_py_says_what_vqa_says(export_folder: Path, tmp_path: Path) -> N
     predictions = vqa_cli.load(export_folder).ask(photo, QUESTIONS)
     wanted = [f"{p.answer}\t{p.confidence:.2f}" for p in predictions]
     assert done.stdout.splitlines() == wanted
-    assert (
-        json.loads((export_folder / "calibration.json").read_text())["temperature"] == TEMPERATURE
-    )
+    assert json.loads((export_folder / "calibration.json").read_text()) == asdict(CONFIDENCE)
 
 
 def test_predict_py_is_short_and_needs_little() -> None:

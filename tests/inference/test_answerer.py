@@ -11,6 +11,7 @@ from tests.inference.fake import FakeAnswerer
 from tests.tiny_runs import QUESTIONS, draw_photo
 from vqa_cli.errors import DataError, ModelError, SettingsError
 from vqa_cli.inference.answerer import Answer, Prediction, softmax
+from vqa_cli.model_folder import Confidence
 
 
 def test_a_prediction_says_its_best_answer() -> None:
@@ -63,7 +64,7 @@ def test_among_equal_answers_the_vocabularys_first_wins(
 
 def test_a_higher_temperature_lowers_the_confidence_and_keeps_the_answer(photo: Path) -> None:
     sharp, flat = FakeAnswerer(), FakeAnswerer()
-    flat.temperature = 10.0
+    flat.confidence = Confidence(10.0, "softmax")
     sure, unsure = sharp.ask(photo, "what?"), flat.ask(photo, "what?")
     assert sure.answer == unsure.answer
     assert 1 / 5 < unsure.confidence < sure.confidence
@@ -202,13 +203,13 @@ def test_progress_counts_the_images() -> None:
 
 def test_scores_are_the_logits_and_probabilities_their_calibrated_form(photo: Path) -> None:
     answerer = FakeAnswerer()
-    answerer.temperature = 2.0
+    answerer.confidence = Confidence(2.0, "softmax", ceiling=0.75)
     two, none, one = answerer.scores([(photo, QUESTIONS[:2]), (photo, []), (photo, QUESTIONS[:1])])
     assert (two.shape, none.shape, one.shape) == ((2, 5), (0, 5), (1, 5))
     assert np.array_equal(two[:1], one)
     asked = answerer.ask(photo, QUESTIONS[0], top_k=5)
     shares = answerer.probabilities(one)[0]
-    assert shares == pytest.approx(softmax(one.astype(np.float64) / 2)[0])
+    assert shares == pytest.approx(0.75 * softmax(one.astype(np.float64) / 2)[0])
     for answer in asked.answers:
         index = answerer.vocabulary.index(answer.text)
         assert index is not None
@@ -218,7 +219,7 @@ def test_scores_are_the_logits_and_probabilities_their_calibrated_form(photo: Pa
 def test_with_a_sigmoid_every_answer_has_its_own_probability(photo: Path) -> None:
     answerer = FakeAnswerer()
     best = answerer.ask(photo, QUESTIONS[0]).answer
-    answerer.activation, answerer.temperature = "sigmoid", 0.5
+    answerer.confidence = Confidence(0.5, "sigmoid")
     (logits,) = answerer.scores([(photo, QUESTIONS[:1])])
     expected = 1 / (1 + np.exp(-2 * logits.astype(np.float64)))
     assert answerer.probabilities(logits) == pytest.approx(expected)

@@ -14,7 +14,7 @@ import onnxruntime
 import pytest
 
 import vqa_cli
-from tests.tiny_runs import ANSWERS, QUESTIONS, TEMPERATURE, draw_photo
+from tests.tiny_runs import ANSWERS, CONFIDENCE, QUESTIONS, draw_photo
 from vqa_cli.config import DeviceSettings
 from vqa_cli.errors import DeviceError, ModelError
 from vqa_cli.inference.loading import load_answerer
@@ -60,7 +60,7 @@ def test_a_run_and_its_export_say_the_same(run_folder: Path, export_folder: Path
             assert [a.text for a in left.answers] == [a.text for a in right.answers]
             confidences = [[a.confidence for a in p.answers] for p in (left, right)]
             np.testing.assert_allclose(*confidences, atol=1e-4)
-    assert by_torch.temperature == by_onnx.temperature == TEMPERATURE
+    assert by_torch.confidence == by_onnx.confidence == CONFIDENCE
     assert "torch" in by_torch.describe()
     assert "onnxruntime" in by_onnx.describe()
 

@@ -91,6 +91,7 @@ def test_a_run_folder_stands_alone(run: Path) -> None:
     metrics = json.loads((run / "metrics.json").read_text())
     checkpoint = load_checkpoint(run)
     assert checkpoint.confidence.temperature == metrics["temperature"]
+    assert checkpoint.confidence.ceiling == metrics["ceiling"]
     assert len(checkpoint.vocabulary) == checkpoint.config["model"]["answers"]
     assert len((run / "history.csv").read_text().splitlines()) == 1 + 3
 

@@ -1,9 +1,13 @@
-"""Confidence that means something: temperature scaling.
+"""Confidence that means something: temperature scaling below a ceiling.
 
-After Guo et al., "On Calibration of Modern Neural Networks", ICML 2017. Fitted is what is shown:
-the confidence in the best answer, to what that answer scores. So a question whose answer the
-vocabulary lacks counts as the failure that it is, and where annotators differ the confidence is
-the score to be expected. Shapes: Q questions, A answers.
+The temperature is that of Guo et al., "On Calibration of Modern Neural Networks", ICML 2017. The
+ceiling is the lapse rate of psychometric functions (Wichmann and Hill 2001), from 1 down: some
+questions go wrong however clear they look, because annotators err or differ, and no temperature
+says so. Fitted is what is shown: the confidence in the best answer, to what that answer scores.
+So a question whose answer the vocabulary lacks counts as the failure that it is, and where
+annotators differ the confidence is the score to be expected.
+
+Shapes: Q questions, A answers.
 """
 
 from __future__ import annotations
@@ -14,6 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from vqa_cli.errors import ModelError
+from vqa_cli.model_folder import Confidence
 
 LOWEST, HIGHEST = 0.05, 20.0
 """The temperatures that are searched between."""
@@ -31,17 +36,17 @@ Confidences = Callable[[float], NDArray[np.float64]]
 """The confidence (Q,) in the best answer of each question, at a temperature."""
 
 
-def fit_temperature(logits: ArrayLike, worth: ArrayLike, activation: str = "softmax") -> float:
-    """The temperature T at which the confidence in the best answer fits what it scores.
+def fit_confidence(logits: ArrayLike, worth: ArrayLike, activation: str) -> Confidence:
+    """The temperature and the ceiling at which the best answer's confidence fits what it scores.
 
     logits: (Q, A), finite. worth: (Q,), what each question's best answer scores, in [0, 1].
-    activation: the confidences are those of `softmax(logits / T)` or of `sigmoid(logits / T)`.
+    activation: see `Confidence`.
 
-    It minimises the binary cross-entropy between worth and confidence over log T between `LOWEST`
-    and `HIGHEST`: on a grid, then by golden-section search around its best point. Two cases have
-    no minimum inside:
+    Minimised is the binary cross-entropy between worth and confidence: over log T between `LOWEST`
+    and `HIGHEST` on a grid, then by golden-section search around its best point, each time with
+    the best ceiling for that temperature. Two cases have no minimum inside; their ceiling is 1:
 
-    - Nothing to fit on (no questions, a single answer, scores that are all the same) gives 1.
+    - Nothing to fit on (no questions, scores that are all the same) leaves the temperature at 1.
     - Where every answer is right the confidence could rise for ever as T falls. But N right
       answers of N support a confidence of (N + 1) / (N + 2) (Laplace's rule of succession) and no
       more, so it is the temperature at which that is the mean confidence.
@@ -57,12 +62,38 @@ def fit_temperature(logits: ArrayLike, worth: ArrayLike, activation: str = "soft
             "the training diverged; train again with a smaller --learning-rate"
         )
     if not scores.size or not _differ(scores, activation):
-        return 1.0
+        return Confidence(1.0, activation)
     confidences = _softmax_of(scores) if activation == "softmax" else _sigmoid_of(scores)
     if (earned == 1).all():
         supported = (len(earned) + 1) / (len(earned) + 2)
-        return _least(lambda t: abs(float(confidences(t).mean()) - supported))
-    return _least(lambda t: _cross_entropy(confidences(t), earned))
+        return Confidence(_least(lambda t: abs(confidences(t).mean() - supported)), activation)
+
+    def loss(temperature: float) -> float:
+        sure = confidences(temperature)
+        return _cross_entropy(_best_ceiling(sure, earned) * sure, earned)
+
+    temperature = _least(loss)
+    return Confidence(temperature, activation, _best_ceiling(confidences(temperature), earned))
+
+
+def _best_ceiling(sure: NDArray[np.float64], worth: NDArray[np.float64]) -> float:
+    """The ceiling of the least cross-entropy for confidences without one.
+
+    As though one more answer, beyond doubt, had been right: a few questions lower no ceiling. The
+    cross-entropy is convex in the ceiling, so its slope is bisected.
+    """
+    failed = (1 - worth) * sure
+
+    def slope(ceiling: float) -> float:
+        return float((failed / (1 - ceiling * sure)).sum()) - (float(worth.sum()) + 1) / ceiling
+
+    low, high = 0.0, 1 - 1e-9
+    if slope(high) <= 0:
+        return 1.0
+    for _ in range(30):
+        middle = (low + high) / 2
+        low, high = (low, middle) if slope(middle) > 0 else (middle, high)
+    return (low + high) / 2
 
 
 def _differ(scores: NDArray[np.floating], activation: str) -> bool:

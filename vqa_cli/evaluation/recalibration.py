@@ -1,4 +1,4 @@
-"""Fitting the temperature of a finished model anew."""
+"""Fitting the confidence of a finished model anew."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from vqa_cli.console import SILENT, Reporter
 from vqa_cli.data.example import Example
 from vqa_cli.data.vocabulary import AnswerVocabulary
 from vqa_cli.errors import DataError
-from vqa_cli.evaluation.calibration import fit_temperature
+from vqa_cli.evaluation.calibration import fit_confidence
 from vqa_cli.evaluation.metrics import score
 from vqa_cli.evaluation.predictions import by_image
 from vqa_cli.evaluation.questions import examples_of
@@ -30,10 +30,10 @@ QUESTIONS = 10_000
 
 @dataclass(frozen=True)
 class Recalibration:
-    """What was fitted: the temperature before and after, and on how many questions."""
+    """How logits became confidences before and do now, fitted on so many questions."""
 
-    before: float
-    after: float
+    before: Confidence
+    after: Confidence
     questions: int
 
 
@@ -43,7 +43,7 @@ def recalibrate(
     dataset: PreparedDataset,
     report: Reporter = SILENT,
 ) -> Recalibration:
-    """Fit the temperature on val, use it, and write it into the model's folder.
+    """Fit the confidence on val, use it, and write it into the model's folder.
 
     folder: what the answerer was loaded from. Of more than `QUESTIONS` questions so many are taken
     that are spread over val.
@@ -68,11 +68,11 @@ def recalibrate(
             f"{folder} knows, so there is nothing to fit on; name the data that it was trained on"
         )
     logits = _logits(answerer, asked, dataset.image_root, report)
-    before = answerer.temperature
+    before = answerer.confidence
     worth = _worth(asked, logits, answerer.vocabulary)
-    answerer.temperature = fit_temperature(logits, worth, answerer.activation)
-    write_confidence(folder, Confidence(answerer.temperature, answerer.activation))
-    return Recalibration(before, answerer.temperature, len(asked))
+    answerer.confidence = fit_confidence(logits, worth, before.activation)
+    write_confidence(folder, answerer.confidence)
+    return Recalibration(before, answerer.confidence, len(asked))
 
 
 def _logits(

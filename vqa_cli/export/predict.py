@@ -66,11 +66,11 @@ def predict(image: str, questions: list[str]) -> list[tuple[str, float]]:
         "attention_mask": np.array([one.attention_mask for one in encoded], dtype=np.int64),
     }
     logits = answerer.run(None, inputs)[0].astype(np.float64) / calibration["temperature"]
-    total = np.logaddexp.reduce(logits, axis=-1, keepdims=True)
-    if calibration["activation"] == "sigmoid":
-        total = np.logaddexp(0.0, logits)
+    sigmoid = calibration["activation"] == "sigmoid"
+    total = np.logaddexp(0, logits) if sigmoid else np.logaddexp.reduce(logits, -1, keepdims=True)
+    scores = calibration["ceiling"] * np.exp(logits - total)
     answers = [entry["answer"] for entry in read_json("answers.json")["answers"]]
-    return [(answers[row.argmax()], row.max()) for row in np.exp(logits - total)]
+    return [(answers[row.argmax()], row.max()) for row in scores]
 
 
 if __name__ == "__main__":

@@ -29,7 +29,7 @@ or, without vqa:
 | `preprocess.json` | how an image becomes `pixel_values`, and a question tokens |
 | `tokenizer.json` | the tokenizer, as the `tokenizers` library reads it |
 | `answers.json` | the answers, in the order of the logits |
-| `calibration.json` | confidence = `activation`(logits / `temperature`) |
+| `calibration.json` | confidence = `ceiling` * `activation`(logits / `temperature`) |
 | `config.json` | what the model is, and the versions that wrote it |
 | `predict.py` | all of it in 80 lines of Python |
 | `SHA256SUMS` | checksums: `sha256sum -c SHA256SUMS` |

@@ -60,7 +60,7 @@ class Answerer(ABC):
 
     preprocessor: turns images and questions into the arrays that the model takes.
     vocabulary: the answers, in the order of the logits.
-    temperature, activation: confidences are activation(logits / temperature).
+    confidence: how logits become confidences.
     max_pixels: larger images are refused.
     """
 
@@ -71,7 +71,7 @@ class Answerer(ABC):
     ) -> None:
         self.preprocessor = preprocessor
         self.vocabulary = vocabulary
-        self.temperature, self.activation = confidence.temperature, confidence.activation
+        self.confidence = confidence
 
     @abstractmethod
     def encode_images(self, pixel_values: Floats) -> Floats:
@@ -177,8 +177,9 @@ class Answerer(ABC):
 
     def probabilities(self, logits: Floats) -> NDArray[np.float64]:
         """The calibrated probabilities, from 0 to 1, that logits (Q, A) stand for."""
-        scaled = logits.astype(np.float64) / self.temperature
-        return softmax(scaled) if self.activation == "softmax" else sigmoid(scaled)
+        scaled = logits.astype(np.float64) / self.confidence.temperature
+        activation = softmax if self.confidence.activation == "softmax" else sigmoid
+        return self.confidence.ceiling * activation(scaled)
 
     def is_cut(self, question: str) -> bool:
         """Whether the model sees only the beginning of a question, because it is too long."""

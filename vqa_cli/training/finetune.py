@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -290,6 +290,6 @@ def _finish(run: Path, best: Checkpoint, confidence: Confidence, result: Finetun
     save_calibration(run, confidence, save_weights(run, best.model))
     write_text(run / "README.md", model_card(run.name, best.config, result.to_json()))
     metrics = {name: value for name, value in result.to_json().items() if name != "run"}
-    write_json(run / FINISHED, {**metrics, "temperature": confidence.temperature})
+    write_json(run / FINISHED, {**metrics, **asdict(confidence)})
     shutil.rmtree(run / STATE)
     mark_latest(run)

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from vqa_cli.data.example import AnswerKind
 from vqa_cli.data.vocabulary import AnswerVocabulary
-from vqa_cli.evaluation.calibration import fit_temperature
+from vqa_cli.evaluation.calibration import fit_confidence
 from vqa_cli.evaluation.metrics import score
 from vqa_cli.model_folder import Confidence
 from vqa_cli.training.batches import Rows, share_of
@@ -82,7 +82,7 @@ class Validation:
                 yield batch, model(**{name: t.to(device) for name, t in inputs.items()})
 
     def confidence(self, model: nn.Module, device: torch.device) -> Confidence:
-        """Fit the temperature on at most `CALIBRATION_QUESTIONS` questions spread over val."""
+        """Fit how sure to be on at most `CALIBRATION_QUESTIONS` questions spread over val."""
         count = min(len(self.data), CALIBRATION_QUESTIONS)
         chosen = np.linspace(0, len(self.data) - 1, count).astype(np.int64)
         batches = list(self.predict(model, chosen, device))
@@ -92,7 +92,7 @@ class Validation:
         answered = [place for place, row in enumerate(rows) if self._answers[row]]
         worth = [self._score(int(rows[place]), int(best[place])) for place in answered]
         activation = activation_of(self.objective)
-        return Confidence(fit_temperature(logits[answered], worth, activation), activation)
+        return fit_confidence(logits[answered], worth, activation)
 
     def _accuracy(self, predicted: NDArray[np.int64]) -> float:
         scored = [i for i, answers in enumerate(self._answers) if answers]
