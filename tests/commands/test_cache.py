@@ -8,7 +8,9 @@ import pytest
 from typer.testing import CliRunner
 
 from vqa_cli.cli import app
+from vqa_cli.console import SILENT
 from vqa_cli.data.feature_store import FeatureStore, size
+from vqa_cli.data.image_journal import ImageFacts, ImageJournal, Stamp
 
 KEY = "ab" * 32
 
@@ -69,6 +71,22 @@ def test_clear_removes_the_features_and_nothing_else(tmp_path: Path, cache_home:
     assert (data / "train.parquet").exists()
     assert (data / "features" / "notes").exists()
     assert other.folder.exists()
+
+
+def test_checked_images_are_listed_and_cleared(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vqa_cli.data.image_journal.user_cache", lambda: tmp_path / "own")
+    journal = ImageJournal(tmp_path, 100)
+    journal.add([(Stamp(7, 1000), ImageFacts("a.png", "5e", 7))], SILENT)
+    taken = journal.path.stat().st_size
+    listed = {"folder": str(journal.path), "kind": "checked", "bytes": taken}
+    assert json.loads(vqa("--json")[1])["stores"] == [listed]
+    assert json.loads(vqa(tmp_path, "--json")[1])["stores"] == []
+    code, out, _ = vqa("--clear")
+    assert code == 0
+    assert out.splitlines()[0].split()[2:] == ["checked", str(journal.path)]
+    assert not journal.path.exists()
 
 
 def test_nothing_there(tmp_path: Path, cache_home: Path) -> None:

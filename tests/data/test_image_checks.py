@@ -17,7 +17,7 @@ from vqa_cli.data.rows import Rows
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr("vqa_cli.data.image_journal.user_cache", lambda: tmp_path / "cache")
 
 
 class Told(Silent):

@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from vqa_cli.console import SILENT, Silent
+from vqa_cli.data import image_journal as module
 from vqa_cli.data.image_journal import ImageFacts, ImageJournal, Stamp
 from vqa_cli.data.near_copies import LOOK_BYTES
 
@@ -13,7 +14,7 @@ BAD = ImageFacts("bad.png", "6f", 8, kind="no image", problem="bad.png: is not a
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(module, "user_cache", lambda: tmp_path / "cache")
     return tmp_path / "cache"
 
 

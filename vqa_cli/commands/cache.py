@@ -26,31 +26,37 @@ def cache(
 ) -> None:
     """Show what the features of frozen encoders take on the disk; --clear deletes them.
 
-    They are computed again when they are needed.
+    They are computed again when they are needed. So is what prepare remembers of images that it
+    has checked, which lies in the user's own cache.
     """
     from vqa_cli.data.feature_cache import FEATURES, clear_store, list_stores, user_cache
     from vqa_cli.data.feature_store import size
+    from vqa_cli.data.image_journal import journals
 
     if data is not None and not data.is_dir():
         raise DataError(f"{data}: no such folder; name a dataset, or none for the user's cache")
     # A dataset that was prepared where it lies keeps its prepared form in .vqa.
     places = [user_cache()] if data is None else [data, data / ".vqa"]
     stores = [store for place in places for store in list_stores(place / FEATURES)]
+    checked = journals() if data is None else []
+    entries = [(store.folder, store.kind, store.bytes) for store in stores]
+    entries += [(path, "checked", path.stat().st_size) for path in checked]
     if clear:
         for store in stores:
             clear_store(store)
-    total = sum(store.bytes for store in stores)
+        for path in checked:
+            path.unlink(missing_ok=True)
+    total = sum(taken for _, _, taken in entries)
     if as_json:
         listed = [
-            {"folder": str(store.folder), "kind": store.kind, "bytes": store.bytes}
-            for store in stores
+            {"folder": str(folder), "kind": kind, "bytes": taken} for folder, kind, taken in entries
         ]
         print(json.dumps({"stores": listed, "bytes": total, "cleared": clear}))
         return
-    for store in stores:
-        print(f"{size(store.bytes):>10}  {store.kind:8}  {store.folder}")
+    for folder, kind, taken in entries:
+        print(f"{size(taken):>10}  {kind:8}  {folder}")
     where = " and ".join(str(place / FEATURES) for place in places)
-    if not stores:
+    if not entries:
         console.notice(f"no features in {where}")
     else:
         print(f"{size(total):>10}  {'deleted' if clear else 'in all'}")
