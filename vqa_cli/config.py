@@ -145,7 +145,9 @@ class PrepareSettings(Settings):
     section: ClassVar[str] = "prepare"
 
     format: str = setting("auto", "Dataset layout; see --list-formats.")
-    val_share: float = setting(0.1, "Share of the images for val, where absent.", above=0, below=1)
+    val_share: float = setting(
+        0.1, "Share of the images for val, where absent; 0 for none.", low=0, below=1
+    )
     test_share: float = setting(
         0.1, "Share of the images for test, where the data has no splits at all.", low=0, below=1
     )

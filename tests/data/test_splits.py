@@ -83,6 +83,12 @@ def test_a_test_share_of_zero_makes_no_test() -> None:
     assert "test" not in splits
 
 
+def test_a_val_share_of_zero_makes_no_val_and_is_no_problem() -> None:
+    rows = rows_of(*((f"{n}.png", "train") for n in range(10)))
+    splits, made, told = assigned(rows, val_share=0)
+    assert (set(splits), made, told) == ({"train"}, (), [])
+
+
 @pytest.mark.parametrize(("images", "expected"), [(1, {"train"}), (2, {"train", "val"})])
 def test_few_images_go_to_train_first_and_to_val_next(images: int, expected: set[str]) -> None:
     splits, _, told = assigned(rows_of(*((f"{n}.png", None) for n in range(images))))

@@ -57,7 +57,7 @@ def assign_splits(
     split_of = draw_groups(names, group_of, answer_of[places], shares, settings.split_seed)
     codes[places] = split_of[group_of]
     made = tuple(SPLITS[code] for code in sorted(shares) if (split_of == code).any())
-    if "val" not in made:
+    if settings.val_share and "val" not in made:
         findings.note("too few images for a val split; there is nothing to choose a model by")
     return codes, (*(("train",) if TEST in shares else ()), *made)
 
