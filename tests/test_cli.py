@@ -118,7 +118,7 @@ def test_what_the_system_refuses_is_a_failure_too(
 
 
 def test_a_bug_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("vqa_cli.data.prepare.prepare", lambda *_: 1 / 0)
+    monkeypatch.setattr("vqa_cli.data.prepare.prepare", lambda *_, **__: 1 / 0)
     assert isinstance(vqa("prepare", "shapes").exception, ZeroDivisionError)
 
 
