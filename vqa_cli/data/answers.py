@@ -157,7 +157,8 @@ def _normalized(answers: tuple[str, ...]) -> tuple[Callable[[str], str], list[st
     Kept for a while, since a question is scored several times in a row: for a model, for each
     baseline, for each answer that could have been chosen.
     """
-    agree = len({_single_line(answer) for answer in set(answers)}) == 1
+    first = _single_line(answers[0]) if answers else ""
+    agree = all(_single_line(answer) == first for answer in set(answers))
     form = _single_line if agree else official_normalize
     return form, [form(answer) for answer in answers]
 

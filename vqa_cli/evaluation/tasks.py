@@ -30,12 +30,12 @@ def answerability(records: Sequence[Record], watched: Sequence[str] = ()) -> dic
     records: those that don't say whether they are answerable are left out. {} where none is
     unanswerable, and so nothing defined.
     """
-    from sklearn.metrics import average_precision_score, f1_score
-
     judged = [record for record in records if record.example.answerable is not None]
     unanswerable = [not record.example.answerable for record in judged]
     if not any(unanswerable):
         return {}
+    from sklearn.metrics import average_precision_score, f1_score
+
     keys = [answer_key(answer) for answer in watched]
     place = keys.index(UNANSWERABLE) if UNANSWERABLE in keys else None
     scores = [_unanswerable(record, place) for record in judged]
