@@ -119,7 +119,7 @@ def test_the_json_and_the_defaults_of_fine_tuning() -> None:
     from vqa_cli.training import finetune
 
     same_keys(
-        DOCUMENTED["finetune"], finetune.FinetuneResult(Path("run"), 1, 0.5, 3, 1, 2).to_json()
+        DOCUMENTED["finetune"], finetune.FinetuneResult(Path("run"), 1, 0.5, 0.1, 3, 1, 2).to_json()
     )
     for questions in (finetune.SCRATCH_QUESTIONS, finetune.FROZEN_QUESTIONS):
         assert f"{questions:,} questions" in " ".join(COMMANDS_PAGE.split())

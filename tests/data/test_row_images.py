@@ -107,7 +107,7 @@ def test_a_damaged_embedded_image_is_unusable_and_nothing_is_written(
     read_as(monkeypatch, [example(0, image_bytes=png((1, 2, 3))), example(1, image_bytes=b"GIF89")])
     with pytest.raises(DataError) as caught:
         prepare(source, tmp_path / "out", SETTINGS)
-    assert "image that is unreadable: 1 row" in caught.value.problems[0]
+    assert "image file that holds no image: 1 row" in caught.value.problems[0]
     assert [path.name for path in tmp_path.iterdir()] == ["data"]
 
 
