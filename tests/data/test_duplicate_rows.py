@@ -15,7 +15,7 @@ def rows_of(*table: Row, kind: str = "alternatives", splits: str = "") -> Rows:
     for number, (image, question, answers) in enumerate(table):
         split = {"t": "train", "v": "val"}[splits[number]] if splits else None
         example = Example(image, question, answers, str(number), kind, split)  # type: ignore[arg-type]
-        rows.add(example, image, str(number))
+        rows.add(example, image)
     return rows
 
 

@@ -148,7 +148,7 @@ def test_images_are_examined_and_the_rows_of_bad_ones_dropped(tmp_path: Path) ->
     turned(tmp_path / "turned.jpg")
     rows = Rows()
     for number, image in enumerate(["a.png", "bad.png", "b.png", "turned.jpg", "b.png", "bad.png"]):
-        rows.add(Example(image, "q?", ("x",), str(number)), image, str(number))
+        rows.add(Example(image, "q?", ("x",), str(number)), image)
     findings = Findings()
     facts = check_images(tmp_path, ["a.png", "b.png", "bad.png", "turned.jpg"], 5000, SILENT)
     usable, contents = examine_images(rows, np.ones(6, dtype=bool), facts, findings)

@@ -20,7 +20,7 @@ def found(folder: Path | None, *table: Row) -> tuple[list[str], dict[str, list[s
     """What is told, and the leaks; the images are looked at where there is a folder of them."""
     rows = Rows()
     for number, (image, split, question) in enumerate(table):
-        rows.add(Example(image, question, ("x",), str(number), split=split), image, str(number))
+        rows.add(Example(image, question, ("x",), str(number), split=split), image)
     usable = np.ones(len(rows), dtype=bool)
     findings = Findings()
     contents = Contents.without_images(rows)

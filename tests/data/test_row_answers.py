@@ -9,7 +9,7 @@ from vqa_cli.data.rows import Rows
 def rows_of(*answers: tuple[str, ...], kind: str = "alternatives") -> Rows:
     table = Rows()
     for number, each in enumerate(answers):
-        table.add(Example("a.png", "q?", each, str(number), kind), "a.png", str(number))  # type: ignore[arg-type]
+        table.add(Example("a.png", "q?", each, str(number), kind), "a.png")  # type: ignore[arg-type]
     return table
 
 

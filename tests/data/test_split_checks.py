@@ -17,7 +17,7 @@ def rows_of(*rows: Row) -> Rows:
     table = Rows()
     for number, (image, split, answers) in enumerate(rows):
         example = Example(image, "q?", answers, str(number), split=split)
-        table.add(example, image, str(number))
+        table.add(example, image)
     return table
 
 

@@ -16,7 +16,7 @@ def rows_of(*rows: tuple[str, str | None]) -> Rows:
     """Rows of (image, split)."""
     table = Rows()
     for number, (image, split) in enumerate(rows):
-        table.add(Example(image, "q?", ("a",), str(number), split=split), image, str(number))
+        table.add(Example(image, "q?", ("a",), str(number), split=split), image)
     return table
 
 
@@ -106,7 +106,7 @@ def test_the_group_is_kept_together_where_a_row_names_one(tmp_path: Path) -> Non
     for number in range(40):
         name = f"{number}.png"
         example = Example(name, "q?", ("a",), str(number), group=f"scene {number % 8}")
-        rows.add(example, name, str(number))
+        rows.add(example, name)
     splits, _, _ = assigned(rows, val_share=0.25, test_share=0.25)
     for scene in range(8):
         assert len(set(splits[scene::8])) == 1
@@ -127,7 +127,7 @@ def test_groups_that_share_an_image_content_are_one() -> None:
     rows = Rows()
     for number in range(30):
         name = f"{number}.png"
-        rows.add(Example(name, "q?", ("a",), name, group=f"scene {number % 10}"), name, name)
+        rows.add(Example(name, "q?", ("a",), name, group=f"scene {number % 10}"), name)
     # Scenes 0 and 1 have a picture in common, and so have 1 and 2.
     splits, _, _ = assigned(rows, {"10.png": "1.png", "11.png": "0.png", "12.png": "21.png"})
     of_scene = [set(splits[scene::10]) for scene in range(10)]

@@ -13,7 +13,7 @@ from vqa_cli.data.statistics import MOST, statistics
 def described(*examples: Example) -> dict[str, Any]:
     rows = Rows()
     for example in examples:
-        rows.add(example, example.image, example.question_id)
+        rows.add(example, example.image)
     usable = np.array([example.question != "left out" for example in examples])
     answers = RowAnswers.of(rows)
     result = statistics(rows, usable, rows.split_of, answers, answers.main())

@@ -6,9 +6,10 @@ import gc
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
-from vqa_cli.data.example import SPLITS, Example
+from vqa_cli.data.example import Example
 from vqa_cli.data.findings import Findings
 from vqa_cli.data.image_files import UnusableImageError
+from vqa_cli.data.row_ids import make_ids_unique
 from vqa_cli.data.row_images import SourceImages
 from vqa_cli.data.rows import Rows
 
@@ -19,7 +20,6 @@ def collect(examples: Iterable[Example], images: SourceImages, findings: Finding
     A test row without an answer is taken: a test split may have none.
     """
     rows = Rows()
-    ids: dict[str | None, set[str]] = {split: set() for split in (None, *SPLITS)}
     with _without_garbage_collection():
         for example in examples:
             try:
@@ -30,12 +30,8 @@ def collect(examples: Iterable[Example], images: SourceImages, findings: Finding
             if problem := row_problem(example):
                 findings.unusable(problem, example.question_id)
                 continue
-            question_id = example.question_id
-            if question_id in (known := ids[example.split]):
-                findings.told("question_id used before (a number was added)", question_id)
-                question_id = _made_unique(question_id, known)
-            known.add(question_id)
-            rows.add(example, image, question_id)
+            rows.add(example, image)
+    make_ids_unique(rows, findings)
     return rows
 
 
@@ -79,10 +75,3 @@ def _is_whole(example: Example, answers: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
-
-
-def _made_unique(question_id: str, known: set[str]) -> str:
-    number = 2
-    while f"{question_id}-{number}" in known:
-        number += 1
-    return f"{question_id}-{number}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from array import array
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from typing import Any
 
@@ -74,8 +74,8 @@ class Rows:
         self._image_of, self._group_of = array("i"), array("i")
         self._split_of, self._answered = bytearray(), bytearray()
 
-    def add(self, example: Example, image: str, question_id: str) -> None:
-        """Add a row with its image as it was found, and its id made unique."""
+    def add(self, example: Example, image: str) -> None:
+        """Add a row with its image as it was found."""
         extra = example.extra
         self._pending.append(
             (
@@ -85,7 +85,7 @@ class Rows:
                 example.question,
                 example.answers,
                 example.answer_kind,
-                question_id,
+                example.question_id,
                 example.question_type,
                 example.answer_type,
                 example.answerable,
@@ -111,6 +111,22 @@ class Rows:
         stored = _stored_schema()
         columns = [pa.array(c, f.type) for c, f in zip(others, stored, strict=True)]
         self._batches.append(pa.RecordBatch.from_arrays(columns, schema=stored))
+
+    def rename(self, question_ids: Mapping[int, str]) -> None:
+        """Give the rows at some places other ids."""
+        import pyarrow as pa
+
+        self._flush()
+        start = 0
+        for number, batch in enumerate(self._batches):
+            places = range(start, start + batch.num_rows)
+            start += batch.num_rows
+            if any(place in question_ids for place in places):
+                old = batch.column("question_id").to_pylist()
+                new = [question_ids.get(*pair) for pair in zip(places, old, strict=True)]
+                column = batch.schema.get_field_index("question_id")
+                field = batch.schema.field(column)
+                self._batches[number] = batch.set_column(column, field, pa.array(new, field.type))
 
     def __len__(self) -> int:
         return len(self._split_of) + len(self._pending)
