@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Literal
 
 from vqa_cli.data import coco
@@ -202,9 +203,14 @@ def _split_files(source: Source, pair: _Pair) -> SplitFiles:
 
 def _image(images: str, subtype: str) -> Callable[[Entry], str]:
     """What the image of a question's entry is called."""
-    if images == _ABSTRACT:
-        return lambda entry: f"{_ABSTRACT}_{subtype}_{number(entry, 'image_id'):012d}.png"
-    return lambda entry: coco.image_2014(subtype, number(entry, "image_id"))
+
+    @lru_cache(maxsize=4096)  # the questions about an image are often neighbours
+    def name(image_id: int) -> str:
+        if images == _ABSTRACT:
+            return f"{_ABSTRACT}_{subtype}_{image_id:012d}.png"
+        return coco.image_2014(subtype, image_id)
+
+    return lambda entry: name(number(entry, "image_id"))
 
 
 def _folder(images: str, subtype: str) -> str:
