@@ -197,8 +197,8 @@ def test_progress_counts_the_images() -> None:
     items = [(draw_photo(), ["where?"])] * 5
     list(FakeAnswerer().predict(items, image_batch=2, report=known))
     list(FakeAnswerer().predict(iter(items), image_batch=2, report=unknown))
-    assert known.calls == [(2, 5), (4, 5), (5, 5)]
-    assert unknown.calls == [(2, 2), (4, 4), (5, 5)]
+    assert known.calls == [(0, 5), (2, 5), (4, 5), (5, 5)]
+    assert unknown.calls == [(0, 1), (2, 2), (4, 4), (5, 5)]
 
 
 def test_scores_are_the_logits_and_probabilities_their_calibrated_form(photo: Path) -> None:

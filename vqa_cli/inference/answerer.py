@@ -62,9 +62,12 @@ class Answerer(ABC):
     vocabulary: the answers, in the order of the logits.
     confidence: how logits become confidences.
     max_pixels: larger images are refused.
+    image_batch: so many images are encoded at once. On a CPU few: what more of them need leaves
+    the cache, and takes twice as long.
     """
 
     max_pixels = MAX_PIXELS
+    image_batch = 8
 
     def __init__(
         self, preprocessor: Preprocessor, vocabulary: AnswerVocabulary, confidence: Confidence
@@ -115,17 +118,17 @@ class Answerer(ABC):
         items: Iterable[Item],
         *,
         top_k: int = 1,
-        image_batch: int = 32,
+        image_batch: int | None = None,
         question_batch: int = 64,
         total: int | None = None,
         report: Reporter = SILENT,
     ) -> Iterator[list[Prediction]]:
         """Answer all questions of each (image, questions), in the order given.
 
-        Up to `image_batch` images are encoded at once, and up to `question_batch` of their
-        questions answered at once, however many each image has; the images of the chunks to
-        come are decoded and resized beside that. `items` may be a stream of any length: only the
-        chunks in work are held.
+        Up to `image_batch` images are encoded at once (default: as many as suit the device), and
+        up to `question_batch` of their questions answered at once, however many each image has;
+        the images of the chunks to come are decoded and resized beside that. `items` may be a
+        stream of any length: only the chunks in work are held.
 
         total: number of items, for the progress; default: len(items) where it has one.
 
@@ -158,7 +161,7 @@ class Answerer(ABC):
         self,
         items: Iterable[Item],
         *,
-        image_batch: int = 32,
+        image_batch: int | None = None,
         question_batch: int = 64,
         total: int | None = None,
         report: Reporter = SILENT,
@@ -168,6 +171,8 @@ class Answerer(ABC):
         Yields the logits (Q, A) of an image's questions, not calibrated; see `probabilities`. The
         other arguments, and what is raised, are those of `predict`.
         """
+        if image_batch is None:
+            image_batch = self.image_batch
         sizes = {"image_batch": image_batch, "question_batch": question_batch}
         if wrong := [f"{name} must be at least 1, got {n}" for name, n in sizes.items() if n < 1]:
             raise SettingsError("cannot predict:", wrong)
@@ -195,6 +200,7 @@ class Answerer(ABC):
         report: Reporter,
     ) -> Iterator[Floats]:
         done = 0
+        report.progress("answering", done, total or 1)
         for pixels, questions in read_ahead(items, self._pixels, image_batch):
             logits = self._chunk_scores(pixels, questions, question_batch)
             if not np.isfinite(logits).all():

@@ -31,6 +31,8 @@ class TorchAnswerer(Answerer):
         super().__init__(preprocessor, vocabulary, confidence)
         self.model = model.eval().to(device.name)
         self.device = device
+        if device.type != "cpu":
+            self.image_batch = 64
 
     @torch.inference_mode()
     def encode_images(self, pixel_values: Floats) -> Floats:
