@@ -26,11 +26,13 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 
 from vqa_cli.data.example import AnswerKind
+
+Scorer = Callable[[str], float]
+"""What a prediction for one question is worth, in [0, 1]."""
 
 _PUNCTUATION = frozenset(';/[]"{}()=+\\_-><@`,?!')
 _COMMA_IN_NUMBER = re.compile(r"\d,\d")
@@ -122,8 +124,16 @@ def official_soft_score(answers: Sequence[str], prediction: str) -> float:
 
     Raises ValueError where there are no answers: such a question can't be scored.
     """
-    form, given = _normalized(tuple(answers))
-    return _leave_one_out(given, form(prediction))
+    return official_scorer(answers)(prediction)
+
+
+def official_scorer(answers: Sequence[str]) -> Scorer:
+    """`official_soft_score` of any prediction for one question, quicker for several of them.
+
+    Raises ValueError where there are no answers.
+    """
+    form, worth = _judged(tuple(answers))
+    return lambda prediction: worth.get(form(prediction), 0.0)
 
 
 def fixed_soft_score(answers: Sequence[str], prediction: str) -> float:
@@ -131,36 +141,52 @@ def fixed_soft_score(answers: Sequence[str], prediction: str) -> float:
 
     Raises ValueError where there are no answers: such a question can't be scored.
     """
-    return _leave_one_out(
-        [fixed_normalize(answer) for answer in answers], fixed_normalize(prediction)
-    )
+    return fixed_scorer(answers)(prediction)
 
 
-def _leave_one_out(given: list[str], predicted: str) -> float:
-    if not given:
-        raise ValueError("a question without answers has no score")
-    matches = given.count(predicted)
-    if matches == 0 or matches > 3 or len(given) == 1:
-        return float(matches > 0)
-    # Added up one by one as the evaluator does: another order of the same numbers can differ in
-    # the last bit, and with it in the last printed digit of an average.
-    total = 0.0
-    for answer in given:
-        total += min(1.0, (matches - (answer == predicted)) / 3)
-    return total / len(given)
+def fixed_scorer(answers: Sequence[str]) -> Scorer:
+    """`fixed_soft_score` of any prediction for one question, as `official_scorer`."""
+    worth = _worth_of_each(list(map(fixed_normalize, answers)))
+    return lambda prediction: worth.get(fixed_normalize(prediction), 0.0)
 
 
 @lru_cache(maxsize=1 << 10)
-def _normalized(answers: tuple[str, ...]) -> tuple[Callable[[str], str], list[str]]:
-    """How a question's answers and predictions are normalised, and its answers in that form.
+def _judged(answers: tuple[str, ...]) -> tuple[Callable[[str], str], dict[str, float]]:
+    """How a question's answers and predictions are normalised, and what each such form earns.
 
-    Kept for a while, since a question is scored several times in a row: for a model, for each
-    baseline, for each answer that could have been chosen.
+    Kept for a while, since many questions have the same answers.
     """
-    first = _single_line(answers[0]) if answers else ""
-    agree = all(_single_line(answer) == first for answer in set(answers))
-    form = _single_line if agree else official_normalize
-    return form, [form(answer) for answer in answers]
+    given = list(map(official_normalize, answers))
+    if len(set(given)) == 1:  # else they did not agree before either
+        lines = set(map(_single_line, set(answers)))
+        if len(lines) == 1:
+            return _single_line, _worth_of_each([*lines] * len(answers))
+    return official_normalize, _worth_of_each(given)
+
+
+def _worth_of_each(given: list[str]) -> dict[str, float]:
+    """What each of a question's normalised answers earns; others earn nothing."""
+    if not given:
+        raise ValueError("a question without answers has no score")
+    return {answer: _leave_one_out(given, answer) for answer in set(given)}
+
+
+def _leave_one_out(given: list[str], predicted: str) -> float:
+    matches = given.count(predicted)
+    if matches > 3 or len(given) == 1:
+        return 1.0
+    # Added up one by one as the evaluator does: another order of the same numbers can differ in
+    # the last bit, and with it in the last printed digit of an average.
+    own, other = (matches - 1) / 3, matches / 3
+    total = 0.0
+    for answer in given:
+        total += own if answer == predicted else other
+    return total / len(given)
+
+
+def by_frequency(answers: Sequence[str]) -> list[str]:
+    """The different ones among the answers, most frequent first; of equals the first given."""
+    return sorted(dict.fromkeys(answers), key=answers.count, reverse=True)
 
 
 def target_scores(answers: Sequence[str], kind: AnswerKind) -> dict[str, float]:
@@ -173,8 +199,9 @@ def target_scores(answers: Sequence[str], kind: AnswerKind) -> dict[str, float]:
     if kind == "set":
         return dict.fromkeys(answers[:1], 1.0)
     surface: dict[str, str] = {}
-    for answer, _ in Counter(answers).most_common():
+    for answer in by_frequency(answers):
         surface.setdefault(answer_key(answer), answer)
-    if kind == "alternatives":
+    if kind == "alternatives" or not answers:
         return dict.fromkeys(surface.values(), 1.0)
-    return {answer: official_soft_score(answers, answer) for answer in surface.values()}
+    worth = official_scorer(answers)
+    return {answer: worth(answer) for answer in surface.values()}

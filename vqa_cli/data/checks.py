@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 
 from vqa_cli.data.example import Example
 from vqa_cli.data.findings import Findings
@@ -12,6 +10,7 @@ from vqa_cli.data.image_files import UnusableImageError
 from vqa_cli.data.row_ids import make_ids_unique
 from vqa_cli.data.row_images import SourceImages
 from vqa_cli.data.rows import Rows
+from vqa_cli.memory import without_garbage_collection
 
 
 def collect(examples: Iterable[Example], images: SourceImages, findings: Findings) -> Rows:
@@ -20,7 +19,7 @@ def collect(examples: Iterable[Example], images: SourceImages, findings: Finding
     A test row without an answer is taken: a test split may have none.
     """
     rows = Rows()
-    with _without_garbage_collection():
+    with without_garbage_collection():
         for example in examples:
             try:
                 image = images.of(example)
@@ -33,18 +32,6 @@ def collect(examples: Iterable[Example], images: SourceImages, findings: Finding
             rows.add(example, image)
     make_ids_unique(rows, findings)
     return rows
-
-
-@contextmanager
-def _without_garbage_collection() -> Iterator[None]:
-    """Rows hold no cycles, but to look for some again and again takes a fifth of the time."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
 
 
 def row_problem(example: Example) -> str | None:

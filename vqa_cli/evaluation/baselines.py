@@ -16,29 +16,34 @@ more over all of train.
 from __future__ import annotations
 
 import re
+import sys
+from bisect import bisect_left
 from collections import Counter, defaultdict
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from functools import cached_property, lru_cache
+from itertools import chain
 
 from vqa_cli.data.answers import (
+    Scorer,
     answer_key,
+    by_frequency,
     fixed_normalize,
     official_normalize,
     target_scores,
 )
 from vqa_cli.data.example import Example
 from vqa_cli.data.vocabulary import AnswerVocabulary
-from vqa_cli.evaluation.metrics import Metric, mean, score
-
-Contexts = Callable[[Example], list[Hashable]]
-"""What a blind baseline goes by for a question, from the most specific to the most general."""
+from vqa_cli.evaluation.metrics import Metric, mean, scorer
+from vqa_cli.memory import without_garbage_collection
 
 Worth = dict[str, float]
 """What each answer earns, by its `answer_key`."""
 
-EVERYTHING = "everything"
 _WORD = re.compile(r"\w+")
+_LAST = chr(sys.maxunicode)  # sorts behind all that words begin with
 
 
+@without_garbage_collection()
 def blind_baselines(
     train: Sequence[Example],
     questions: Sequence[Example],
@@ -53,111 +58,145 @@ def blind_baselines(
     """
     if not questions:
         return {}
-    learned: dict[str, Contexts] = {"majority": _no_context}
-    if any(question.question_type for question in questions):
-        learned["per_question_type"] = _type_contexts
-    learned["question_only"] = _question_contexts
-    prior = _Prior(train)
-    predictions = {
-        name: prior.predict(questions, contexts)
-        for name, contexts in learned.items()
-        if prior.has_answers
-    }
+    predictions = _predictions(_Prior(train), questions)
     best = _BestChoice(vocabulary, metric) if vocabulary is not None and len(vocabulary) else None
     scores: dict[str, list[float]] = {name: [] for name in predictions}
     bounds: list[float] = []
-    # Question by question, because a question's second score costs much less than its first.
     for question, *answers in zip(questions, *predictions.values(), strict=True):
+        worth = scorer(question.answers, question.answer_kind, metric)
         for found, answer in zip(scores.values(), answers, strict=True):
-            found.append(score(question.answers, question.answer_kind, answer, metric))
+            found.append(worth(answer))
         if best:
-            bounds.append(best.score(question))
+            bounds.append(best.worth(question.answers, worth))
     if best:
         scores["vocabulary_upper_bound"] = bounds
     return {name: mean(found).accuracy for name, found in scores.items()}
 
 
-def _no_context(_: Example) -> list[Hashable]:
-    return [EVERYTHING]
-
-
-def _type_contexts(example: Example) -> list[Hashable]:
-    return [("type", example.question_type), EVERYTHING]
-
-
-def _question_contexts(example: Example) -> list[Hashable]:
-    words = tuple(_WORD.findall(answer_key(example.question)))
-    shorter = [("begins", words[:length]) for length in range(len(words), 0, -1)]
-    return [("same", words), *shorter, EVERYTHING]
-
-
 class _Prior:
-    """What each answer earns over train, as a whole and in a context."""
+    """Train's answered questions, by their places, and what each answer earns over some of them."""
 
     def __init__(self, train: Sequence[Example]) -> None:
-        self._targets: list[tuple[Example, Worth]] = []
-        self._overall: Worth = defaultdict(float)
-        surfaces: dict[str, Counter[str]] = defaultdict(Counter)
-        for example in train:
+        self.questions = [example for example in train if example.answers]
+        self._worth: list[Worth] = []
+        answers: list[str] = []
+        for example in self.questions:
             scores = target_scores(example.answers, example.answer_kind)
-            for answer in scores:
-                surfaces[answer_key(answer)][answer] += 1
-            keyed = {answer_key(answer): worth for answer, worth in scores.items()}
-            self._targets.append((example, keyed))
-            _add(self._overall, keyed)
+            answers += scores
+            self._worth.append({answer_key(answer): worth for answer, worth in scores.items()})
+        spelt = Counter(answers)
         # Of equally frequent spellings the first in alphabetical order, whatever train's order.
-        self._surface = {
-            key: min(counts, key=lambda answer: (-counts[answer], answer))
-            for key, counts in surfaces.items()
-        }
+        self._surface: dict[str, str] = {}
+        for answer in sorted(spelt, key=lambda answer: (-spelt[answer], answer)):
+            self._surface.setdefault(answer_key(answer), answer)
 
-    @property
-    def has_answers(self) -> bool:
-        return bool(self._overall)
+    @cached_property
+    def _overall(self) -> Worth:
+        return self._sum(range(len(self._worth)))
 
-    def predict(self, questions: Sequence[Example], contexts: Contexts) -> list[str]:
-        """Answer each question with the best answer of the first context that train has."""
-        exact = {contexts(example)[0] for example, scores in self._targets if scores}
-        chains = [contexts(question) for question in questions]
-        # The general contexts are counted only for questions whose own one train does not have.
-        chains = [chain[:1] if chain[0] in exact else chain for chain in chains]
-        wanted = {context for chain in chains for context in chain}
-        worth: dict[Hashable, Worth] = defaultdict(lambda: defaultdict(float))
-        for example, scores in self._targets:
-            for context in wanted.intersection(contexts(example)):
-                _add(worth[context], scores)
-        best = {context: self._best(counts) for context, counts in worth.items() if counts}
-        return [next(best[context] for context in chain if context in best) for chain in chains]
+    @cached_property
+    def majority(self) -> str:
+        """The best answer over all questions, of which there is at least one."""
+        return self._best(self._overall)
 
-    def _best(self, worth: Worth) -> str:
-        key = min(worth, key=lambda answer: (-worth[answer], -self._overall[answer], answer))
-        return self._surface[key]
+    def best(self, places: Sequence[int]) -> str:
+        """The best answer over the questions in these places, of which there is at least one."""
+        return self._best(self._sum(places))
+
+    def _sum(self, places: Sequence[int]) -> Worth:
+        total = dict(self._worth[places[0]])
+        for place in places[1:]:
+            for key, worth in self._worth[place].items():
+                total[key] = total.get(key, 0.0) + worth
+        return total
+
+    def _best(self, total: Worth) -> str:
+        most = max(total.values())
+        equals = [key for key, worth in total.items() if worth == most]
+        return self._surface[min(equals, key=lambda key: (-self._overall[key], key))]
 
 
-def _add(total: Worth, scores: Worth) -> None:
-    for key, worth in scores.items():
-        total[key] += worth
+def _predictions(prior: _Prior, questions: Sequence[Example]) -> dict[str, list[str]]:
+    """What each baseline answers to each question; nothing where train has no answers."""
+    if not prior.questions:
+        return {}
+    found = {"majority": [prior.majority] * len(questions)}
+    if any(question.question_type for question in questions):
+        found["per_question_type"] = _by_type(prior, questions)
+    return found | {"question_only": _by_words(prior, questions)}
+
+
+def _by_type(prior: _Prior, questions: Sequence[Example]) -> list[str]:
+    places: dict[str | None, list[int]] = defaultdict(list)
+    for place, question in enumerate(prior.questions):
+        places[question.question_type].append(place)
+    best = {kind: prior.best(own) for kind, own in places.items()}
+    return [best.get(question.question_type, prior.majority) for question in questions]
+
+
+def _by_words(prior: _Prior, questions: Sequence[Example]) -> list[str]:
+    places: dict[str, list[int]] = defaultdict(list)
+    for place, question in enumerate(prior.questions):
+        places[_words(question.question)].append(place)
+    asked = [_words(question.question) for question in questions]
+    wanted = set(asked)
+    best = {words: prior.best(places[words]) for words in wanted & places.keys()}
+    best |= _by_beginning(prior, places, wanted - places.keys())
+    return [best[words] for words in asked]
+
+
+@lru_cache(maxsize=1 << 18)
+def _words(question: str) -> str:
+    """A question's words with a space behind each, so that whole words are compared."""
+    return "".join(f"{word} " for word in _WORD.findall(answer_key(question)))
+
+
+def _by_beginning(
+    prior: _Prior, places: Mapping[str, list[int]], unknown: Collection[str]
+) -> dict[str, str]:
+    """The best answer to questions that train lacks, by the longest beginning that it has."""
+    known = sorted(places)  # those with the same beginning are neighbours
+    longest = {words: _longest_beginning(words, known) for words in unknown}
+    best = {"": prior.majority}
+    for beginning in set(longest.values()) - {""}:
+        same = known[bisect_left(known, beginning) : bisect_left(known, beginning + _LAST)]
+        # In the order of train, so that rounding does not depend on the grouping.
+        best[beginning] = prior.best(sorted(chain.from_iterable(places[words] for words in same)))
+    return {words: best[beginning] for words, beginning in longest.items()}
+
+
+def _longest_beginning(words: str, known: Sequence[str]) -> str:
+    """The first words that some of the known questions, which are sorted, begin with; or none."""
+    at = bisect_left(known, words)
+    near = [_shared(words, other) for other in known[max(at - 1, 0) : at + 1]]
+    return max(near, key=len, default="")
+
+
+def _shared(words: str, other: str) -> str:
+    """The words that both begin with."""
+    # Most often all but the last few.
+    end = len(words)
+    while not other.startswith(words[:end]):
+        end = words.rfind(" ", 0, end - 1) + 1
+    return words[:end]
 
 
 class _BestChoice:
     """What the best choice from a vocabulary earns."""
 
     def __init__(self, vocabulary: AnswerVocabulary, metric: Metric) -> None:
-        self._vocabulary, self._metric = vocabulary, metric
+        self._vocabulary = vocabulary
         self._normalize = fixed_normalize if metric == "vqa-fixed" else official_normalize
         self._by_normal_form: dict[str, str] = {}
         for answer in vocabulary.answers:
             self._by_normal_form.setdefault(self._normalize(answer), answer)
 
-    def score(self, question: Example) -> float:
-        """In [0, 1]; 0 where the vocabulary has nothing that earns."""
-        best, tried = 0.0, set()
-        for answer, _ in Counter(question.answers).most_common():
+    def worth(self, answers: Sequence[str], scorer: Scorer) -> float:
+        """In [0, 1]; 0 where the vocabulary has nothing that earns. answers: the question's."""
+        best = 0.0
+        for answer in by_frequency(answers):
             for choice in self._choices(answer):
-                if choice not in tried:
-                    tried.add(choice)
-                    kind = question.answer_kind
-                    best = max(best, score(question.answers, kind, choice, self._metric))
+                best = max(best, scorer(choice))
             if best == 1:  # most often so with the first, and nothing can be better
                 break
         return best

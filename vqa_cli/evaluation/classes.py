@@ -82,22 +82,18 @@ class Labels:
         An answer that is predicted but right for no question is no class of its own; it lowers the
         recall of others. A class that is never predicted has precision 0.
         """
-        from sklearn.metrics import precision_recall_fscore_support
-
         number = {label: place for place, label in enumerate(self.ranked)}
-        elsewhere = len(number)
-        precision, recall, f1, _ = precision_recall_fscore_support(
-            [number[own] for own, *_ in self.accepted],
-            [number.get(label, elsewhere) for label in self.predicted],
-            labels=range(elsewhere),
-            average="macro",
-            zero_division=0.0,
-        )
+        classes = len(number)
+        own = np.array([number[label] for label, *_ in self.accepted])
+        predicted = np.array([number.get(label, classes) for label in self.predicted])
+        asked = np.bincount(own)
+        given = np.bincount(predicted, minlength=classes)[:classes]
+        right = np.bincount(own[own == predicted], minlength=classes)
         return {
-            "classes": elsewhere,
-            "precision": float(precision),
-            "recall": float(recall),
-            "f1": float(f1),
+            "classes": classes,
+            "precision": float(np.mean(right / np.maximum(given, 1))),
+            "recall": float(np.mean(right / asked)),
+            "f1": float(np.mean(2 * right / (asked + given))),
         }
 
     def confusion(self, answers: Sequence[str]) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from vqa_cli.data.answers import answer_key, fixed_soft_score, official_soft_score
+from vqa_cli.data.answers import Scorer, answer_key, fixed_scorer, official_scorer
 from vqa_cli.data.example import AnswerKind
 
 Metric = Literal["auto", "vqa-fixed", "exact", "set"]
@@ -56,16 +56,24 @@ def score(
 
     Raises ValueError for a question without answers: it can be counted, not scored.
     """
+    return scorer(answers, kind, metric)(prediction)
+
+
+def scorer(answers: Sequence[str], kind: AnswerKind, metric: Metric = "auto") -> Scorer:
+    """`score` of any prediction for one question, quicker for several of them.
+
+    Raises ValueError for a question without answers.
+    """
     if kind == "annotators" and metric != "exact":
-        soft_score = fixed_soft_score if metric == "vqa-fixed" else official_soft_score
-        return soft_score(answers, prediction)
+        return fixed_scorer(answers) if metric == "vqa-fixed" else official_scorer(answers)
     if not answers:
         raise ValueError("a question without answers has no score")
     if kind == "set" and metric == "set":
-        return float(answer_set(prediction) == answer_set(",".join(answers)))
+        right = answer_set(",".join(answers))
+        return lambda prediction: float(answer_set(prediction) == right)
     accepted = answers if kind == "alternatives" else (right_answer(answers, kind),)
-    predicted = answer_key(prediction)
-    return float(any(answer_key(answer) == predicted for answer in accepted))
+    keys = set(map(answer_key, accepted))
+    return lambda prediction: float(answer_key(prediction) in keys)
 
 
 def answer_set(text: str) -> frozenset[str]:
@@ -79,8 +87,8 @@ def right_answer(answers: Sequence[str], kind: AnswerKind) -> str:
     `annotators`: what most of them said, compared by `answer_key`, the first among equals, spelt
     as it was first met; `alternatives` and `set`: the first. answers: at least one.
     """
-    if kind != "annotators" or len(set(answers)) == 1:
-        return answers[0]
+    if kind != "annotators" or 2 * answers.count(answers[0]) >= len(answers):
+        return answers[0]  # no other answer was given more often
     keys = [answer_key(answer) for answer in answers]
     return answers[keys.index(max(keys, key=keys.count))]
 

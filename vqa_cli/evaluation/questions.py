@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import repeat
 from typing import TYPE_CHECKING, Any
 
 from vqa_cli.data.example import Example
 from vqa_cli.evaluation.classes import most_frequent_answers
 from vqa_cli.evaluation.tasks import UNANSWERABLE
+from vqa_cli.memory import without_garbage_collection
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -16,30 +18,36 @@ if TYPE_CHECKING:
 WATCHED = 20
 """The probabilities of so many of the most frequent answers are looked at."""
 
-_SCORED_COLUMNS = (
-    "image",
-    "question",
-    "answers",
-    "question_id",
-    "answer_kind",
-    "answer_type",
-    "question_type",
-    "answerable",
-    "choices",
-    "group",
-    "extra",
-)
 
-
+@without_garbage_collection()
 def examples_of(rows: pd.DataFrame) -> list[Example]:
     """The questions of a split's table (see `PreparedDataset.rows`), in its order."""
-    # Column by column: a frame's own rows take several times as long.
-    columns: dict[str, list[Any]] = {name: rows[name].tolist() for name in _SCORED_COLUMNS}
-    columns["answers"] = [tuple(answers) for answers in columns["answers"]]
-    columns["choices"] = [tuple(choices) if choices else None for choices in columns["choices"]]
-    columns["extra"] = [json.loads(extra) if extra != "{}" else {} for extra in columns["extra"]]
-    values = zip(*columns.values(), strict=True)
-    return [Example(**dict(zip(columns, row, strict=True))) for row in values]
+
+    def column(name: str) -> list[Any]:
+        return rows[name].tolist()
+
+    # Column by column, in the order of `Example`'s fields: a frame's own rows take several times
+    # as long.
+    nothing: Iterator[None] = repeat(None)
+    return list(
+        map(
+            Example,
+            column("image"),
+            column("question"),
+            map(tuple, column("answers")),
+            column("question_id"),
+            column("answer_kind"),
+            nothing,  # the split
+            column("question_type"),
+            column("answer_type"),
+            column("answerable"),
+            (tuple(choices) if choices else None for choices in column("choices")),
+            column("group"),
+            nothing,  # the image's bytes
+            nothing,  # a second image
+            (json.loads(extra) if extra != "{}" else {} for extra in column("extra")),
+        )
+    )
 
 
 def watched_in(questions: Sequence[Example]) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from vqa_cli.data.answers import answer_key, official_normalize
 from vqa_cli.evaluation.classes import Labels
-from vqa_cli.evaluation.metrics import Metric, score
+from vqa_cli.evaluation.metrics import Metric, scorer
 from vqa_cli.evaluation.predictions import Record
 
 CUTOFFS = (1, 3, 5, 10)
@@ -35,10 +35,11 @@ def top_k_accuracy(
 
 def _best_so_far(record: Record, count: int, metric: Metric) -> list[float]:
     """The worth of the best of the first 1, 2, ..., `count` answers."""
-    example, best, found = record.example, 0.0, []
+    worth = scorer(record.example.answers, record.example.answer_kind, metric)
+    best, found = 0.0, []
     for answer, _ in record.predicted.answers[:count]:
         if best < 1:
-            best = max(best, score(example.answers, example.answer_kind, answer, metric))
+            best = max(best, worth(answer))
         found.append(best)
     return found
 
@@ -54,10 +55,10 @@ def one_vs_rest_auc(
 
     records: scored ones, whose `predicted.watched` are the probabilities of `watched`.
     """
-    from sklearn.metrics import roc_auc_score
-
     if not watched or any(len(r.predicted.watched) != len(watched) for r in records):
         return {}
+    from sklearn.metrics import roc_auc_score
+
     probabilities = np.array([record.predicted.watched for record in records])
     right = _is_right(labels, records, watched)
     areas = {
