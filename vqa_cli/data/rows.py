@@ -109,7 +109,11 @@ class Rows:
         self._split_of.extend(_CODES[split] for split in splits)
         self._answered.extend(map(bool, others[1]))
         stored = _stored_schema()
-        columns = [pa.array(c, f.type) for c, f in zip(others, stored, strict=True)]
+        # Arrow's own allocator would keep as much again for itself.
+        pool = pa.system_memory_pool()
+        columns = [
+            pa.array(c, f.type, memory_pool=pool) for c, f in zip(others, stored, strict=True)
+        ]
         self._batches.append(pa.RecordBatch.from_arrays(columns, schema=stored))
 
     def rename(self, question_ids: Mapping[int, str]) -> None:
