@@ -16,6 +16,7 @@ from vqa_cli.data.source import Source
 from vqa_cli.data.vocabulary import AnswerVocabulary
 from vqa_cli.errors import DataError
 from vqa_cli.files import sha256
+from vqa_cli.memory import without_garbage_collection
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -101,6 +102,7 @@ class PreparedDataset:
             )
         return self._frame(IMAGES_FILE)
 
+    @without_garbage_collection()
     def _frame(self, name: str) -> pd.DataFrame:
         import pandas as pd
         import pyarrow as pa

@@ -28,6 +28,7 @@ from vqa_cli.evaluation.predictions import Predicted, Record, by_image, predict
 from vqa_cli.evaluation.questions import examples_of, watched_in
 from vqa_cli.evaluation.reliability import Calibration
 from vqa_cli.evaluation.result import EvaluationResult
+from vqa_cli.memory import without_garbage_collection
 
 if TYPE_CHECKING:
     from vqa_cli.data.prepared import PreparedDataset
@@ -151,6 +152,7 @@ def _predictions(
     )
 
 
+@without_garbage_collection()
 def _scored(
     questions: Sequence[Example], predicted: Sequence[Predicted], metric: Metric
 ) -> list[Record]:
@@ -187,6 +189,7 @@ def _comparison(
     return compare(scoring.baseline_name, _worth(records), _worth(others), images)
 
 
+@without_garbage_collection()
 def summarize(split: str, records: Sequence[Record], metric: Metric = "auto") -> EvaluationResult:
     """Average the scores of records, of which at least one has a score."""
     scored = [(r.example, r.score, r.predicted) for r in records if r.score is not None]

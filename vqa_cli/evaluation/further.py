@@ -15,6 +15,7 @@ from vqa_cli.evaluation.ranking import CUTOFFS, one_vs_rest_auc, top_k_accuracy
 from vqa_cli.evaluation.tasks import answerability, direct_answer, multiple_choice
 from vqa_cli.evaluation.wordnet import WordNet
 from vqa_cli.evaluation.wups import THRESHOLDS, wups
+from vqa_cli.memory import without_garbage_collection
 
 Row = tuple[str, str, str]
 """A label, a share in percent, and how many questions it is of ("" where that is no news)."""
@@ -23,6 +24,7 @@ Section = tuple[str, list[Row]]
 CONFUSIONS_SHOWN = 5
 
 
+@without_garbage_collection()
 def further_metrics(
     records: Sequence[Record],
     *,

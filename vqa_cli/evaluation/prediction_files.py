@@ -24,6 +24,7 @@ from vqa_cli.data.json_stream import entries, members, peek
 from vqa_cli.data.tables import rows
 from vqa_cli.errors import DataError
 from vqa_cli.evaluation.predictions import Predicted, choice_among
+from vqa_cli.memory import without_garbage_collection
 
 RESULTS_FORMAT = '[{"question_id": 1, "answer": "yes"}, ...]'
 EXAMPLES_SHOWN = 3
@@ -41,6 +42,7 @@ def is_predictions(path: Path) -> bool:
     return path.suffix.lower() in (".json", *TABLES) and not path.is_dir()
 
 
+@without_garbage_collection()
 def read_predictions(path: Path, questions: Sequence[Example]) -> list[Predicted]:
     """Read predictions, one for each question, in the order of the questions.
 
@@ -166,14 +168,11 @@ def _ids(what: str, names: Sequence[str]) -> str:
 
 def _predicted(entry: Mapping[str, Any], answer_key: str, question: Example) -> Predicted:
     answer = entry[answer_key]
-    answers = _ranked(entry)
-    ranked = [text for text, _ in answers] or [answer]
-    return Predicted(
-        answer=answer,
-        confidence=_confidence(entry),
-        answers=answers,
-        choice=entry.get("choice") or choice_among(question.choices or (), ranked),
-    )
+    answers = _ranked(entry) if "answers" in entry else ()
+    choice = entry.get("choice") or None
+    if question.choices and not choice:
+        choice = choice_among(question.choices, [text for text, _ in answers] or [answer])
+    return Predicted(answer, _confidence(entry), answers, choice)
 
 
 def _confidence(entry: Mapping[str, Any]) -> float | None:
@@ -184,7 +183,7 @@ def _confidence(entry: Mapping[str, Any]) -> float | None:
 def _ranked(entry: Mapping[str, Any]) -> tuple[tuple[str, float], ...]:
     """The best answers with their confidences, where the entry has them as we save them."""
     try:
-        value = entry.get("answers", [])
+        value = entry["answers"]
         listed = json.loads(value) if isinstance(value, str) else value
         return tuple((str(pair["answer"]), float(pair["confidence"])) for pair in listed)
     except (ValueError, KeyError, TypeError):
