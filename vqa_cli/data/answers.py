@@ -184,7 +184,7 @@ def _leave_one_out(given: list[str], predicted: str) -> float:
     return total / len(given)
 
 
-def by_frequency(answers: Sequence[str]) -> list[str]:
+def _by_frequency(answers: Sequence[str]) -> list[str]:
     """The different ones among the answers, most frequent first; of equals the first given."""
     return sorted(dict.fromkeys(answers), key=answers.count, reverse=True)
 
@@ -199,7 +199,7 @@ def target_scores(answers: Sequence[str], kind: AnswerKind) -> dict[str, float]:
     if kind == "set":
         return dict.fromkeys(answers[:1], 1.0)
     surface: dict[str, str] = {}
-    for answer in by_frequency(answers):
+    for answer in _by_frequency(answers):
         surface.setdefault(answer_key(answer), answer)
     if kind == "alternatives" or not answers:
         return dict.fromkeys(surface.values(), 1.0)

@@ -26,7 +26,6 @@ from itertools import chain
 from vqa_cli.data.answers import (
     Scorer,
     answer_key,
-    by_frequency,
     fixed_normalize,
     official_normalize,
     target_scores,
@@ -148,7 +147,7 @@ def _by_words(prior: _Prior, questions: Sequence[Example]) -> list[str]:
 @lru_cache(maxsize=1 << 18)
 def _words(question: str) -> str:
     """A question's words with a space behind each, so that whole words are compared."""
-    return "".join(f"{word} " for word in _WORD.findall(answer_key(question)))
+    return " ".join([*_WORD.findall(answer_key(question)), ""])
 
 
 def _by_beginning(
@@ -194,10 +193,10 @@ class _BestChoice:
     def worth(self, answers: Sequence[str], scorer: Scorer) -> float:
         """In [0, 1]; 0 where the vocabulary has nothing that earns. answers: the question's."""
         best = 0.0
-        for answer in by_frequency(answers):
+        for answer in dict.fromkeys(answers):
             for choice in self._choices(answer):
                 best = max(best, scorer(choice))
-            if best == 1:  # most often so with the first, and nothing can be better
+            if best == 1:  # nothing can be better
                 break
         return best
 

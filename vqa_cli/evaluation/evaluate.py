@@ -102,7 +102,7 @@ def evaluate(
             records,
             top_k=scoring.top_k,
             metric=scoring.metric,
-            watched=watched_in(questions),
+            watched=watched_in(questions) if model else (),
             vocabulary=model.vocabulary if model else None,
             wordnet=scoring.wordnet,
         ),
