@@ -51,12 +51,21 @@ def row_problem(example: Example) -> str | None:
 
 def _is_whole(example: Example, answers: str) -> bool:
     """Whether all texts can be written as UTF-8; JSON's escapes can spell some that cannot."""
+    if (
+        example.question.isascii()
+        and answers.isascii()
+        and example.image.isascii()
+        and example.question_id.isascii()
+        and (example.question_type or "").isascii()
+        and (example.answer_type or "").isascii()
+        and not example.group
+        and not example.choices
+    ):
+        return True
     text = (
         f"{example.image}{example.question}{answers}{example.question_id}{example.question_type}"
         f"{example.answer_type}{example.group}{''.join(example.choices or ())}"
     )
-    if text.isascii():
-        return True
     try:
         text.encode()
     except UnicodeEncodeError:

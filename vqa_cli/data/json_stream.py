@@ -143,7 +143,7 @@ class _Stream:
         self._decode_list = msgspec.json.Decoder(list[shape]).decode
         self._text = ""
         self._at = 0
-        self._line, self._column = 1, 1
+        self._behind = 0  # characters
         self._ended = False
         self._size = CHUNK
         self._one_by_one = 0
@@ -164,24 +164,19 @@ class _Stream:
 
     def _read_on(self) -> None:
         """Drop what is behind, and read another piece."""
-        behind = self._text[: self._at]
-        if breaks := behind.count("\n"):
-            self._line += breaks
-            self._column = len(behind) - behind.rfind("\n")
-        else:
-            self._column += len(behind)
         try:
             piece = self._file.read(self._size)
         except OSError as error:
             raise self._unreadable(error) from error
         except UnicodeDecodeError as error:
-            byte = error.object[error.start]
+            byte, (line, _) = error.object[error.start], self._place(self._at)
             raise DataError(
-                f"{self._path}: is no UTF-8 text (byte 0x{byte:02x}, after line {self._line:,}); "
+                f"{self._path}: is no UTF-8 text (byte 0x{byte:02x}, after line {line:,}); "
                 "save it as UTF-8 and try again"
             ) from error
         self._ended = not piece
         self._text = self._text[self._at :] + piece
+        self._behind += self._at
         self._one_by_one -= self._at
         self._at = 0
 
@@ -203,13 +198,22 @@ class _Stream:
         self._at += 1
 
     def _broken(self, problem: str, place: int) -> DataError:
-        behind = self._text[:place]
-        breaks = behind.count("\n")
-        start = self._column if not breaks else 0
-        column = start + len(behind) - (behind.rfind("\n") if breaks else 0)
-        return DataError(
-            f"{self._path}: no valid JSON at line {self._line + breaks}, column {column}: {problem}"
-        )
+        line, column = self._place(place)
+        return DataError(f"{self._path}: no valid JSON at line {line}, column {column}: {problem}")
+
+    def _place(self, place: int) -> tuple[int, int]:
+        """Line and column, from 1, of a place in the piece.
+
+        Counted from the beginning of the file: nobody asks before something is wrong.
+        """
+        line, column, left = 1, 1, self._behind + place
+        with self._path.open(encoding="utf-8-sig", newline="", errors="replace") as file:
+            while left > 0 and (text := file.read(min(left, CHUNK))):
+                left -= len(text)
+                breaks = text.count("\n")
+                line += breaks
+                column = len(text) - text.rfind("\n") if breaks else column + len(text)
+        return line, column
 
     def value(self) -> Any:
         """Take the next value, whole."""

@@ -81,7 +81,9 @@ def _groups(
         a, b = _root(joined, first), _root(joined, second)
         kept, gone = (a, b) if names[a] < names[b] else (b, a)
         joined[gone] = kept
-    roots = np.array([_root(joined, group) for group in range(len(names))], dtype=np.int64)
+    roots = joined
+    if len(again):  # else no group is another's, and a million are not gone through for nothing
+        roots = np.array([_root(joined, group) for group in range(len(names))], dtype=np.int64)
     used, of = np.unique(roots[group_of], return_inverse=True)
     return [names[group] for group in used], of
 

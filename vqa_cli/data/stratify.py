@@ -59,8 +59,9 @@ def draw_groups(
         return split_of
     room[stay] = len(names) - sum(room.values())
     wants = _wants(len(names), group_of, answer_of, len(names) / min(room.values()))
-    hashes = [hashlib.sha256(f"{seed}:{name}".encode()).digest() for name in names]
-    order = sorted(range(len(names)), key=lambda group: (wants.rarest[group], hashes[group]))
+    digests = [hashlib.sha256(f"{seed}:{name}".encode()).digest()[:8] for name in names]
+    hashes = np.frombuffer(b"".join(digests), dtype=">u8")
+    order = np.lexsort((hashes, np.array(wants.rarest))).tolist()
     splits = sorted(room, key=lambda split: -room[split])
     places = _place(order, wants, [room[split] for split in splits])
     split_of[order] = np.array(splits, dtype=np.uint8)[places]
