@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from tests.drawing import write_shapes
+from tests.drawing import write_csv, write_shapes
 from tests.test_architecture import HEAVY
 from vqa_cli import __version__
 from vqa_cli.cli import app
@@ -164,6 +164,21 @@ def test_a_closed_pipe_ends_quietly(arguments: tuple[str, ...], unbuffered: str)
 def test_a_closed_pipe_ends_an_evaluation_quietly(export_folder: Path, shapes_folder: Path) -> None:
     command = ("evaluate", shapes_folder, "-m", export_folder, "--split", "train", "-qq")
     assert into_a_closed_pipe(*command) == (0, "")
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_closed_pipe_hides_no_threshold(
+    export_folder: Path, shapes_folder: Path, unbuffered: str
+) -> None:
+    for split, answer in (("train", "red"), ("test", "nothing")):
+        header = ("image", "question", "answer")
+        write_csv(shapes_folder / f"{split}.csv", header, [("000.png", "what is it?", answer)])
+    command = ("evaluate", shapes_folder, "-m", export_folder, "--fail-under", 1, "-q")
+    code, said = into_a_closed_pipe(*command, PYTHONUNBUFFERED=unbuffered)
+    assert (code, said.splitlines()[-1]) == (3, "error: accuracy 0.0000 on test is below 1")
+    command = ("prepare", shapes_folder, "--check", "--strict", "-q")
+    code, said = into_a_closed_pipe(*command, PYTHONUNBUFFERED=unbuffered)
+    assert (code, said) == (3, f"error: {shapes_folder}: 4 kind(s) of problems were found\n")
 
 
 def into_a_closed_pipe(*arguments: object, **environment: str) -> tuple[int, str]:

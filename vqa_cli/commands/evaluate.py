@@ -176,9 +176,11 @@ def evaluate(
     if result and report_folder:
         run = None if predictions else own
         write_page(report_folder, result, dataset, run, console, force=force)
-    show(result, split, len(records), console, as_json=as_json)
-    if result:
-        check_gates(result, fail_under, tolerance)
+    try:
+        show(result, split, len(records), console, as_json=as_json)
+    finally:  # a threshold holds also where the reader of the result went away
+        if result:
+            check_gates(result, fail_under, tolerance)
 
 
 def _check_usage(

@@ -55,11 +55,13 @@ def prepare(
         result = examine(source, chosen, console, images)
     else:
         result = run(source, out, chosen, console, images, strict=strict)
-    print(json.dumps(result.to_json(), ensure_ascii=False) if as_json else summary(result))
-    if strict and (result.problems or result.stops):
-        raise GateError(f"{source}: {len(result.problems)} kind(s) of problems were found")
-    if result.stops:
-        raise DataError(f"{source}: {'; '.join(result.stops)}")
+    try:
+        print(json.dumps(result.to_json(), ensure_ascii=False) if as_json else summary(result))
+    finally:  # what was found counts also where the reader of the summary went away
+        if strict and (result.problems or result.stops):
+            raise GateError(f"{source}: {len(result.problems)} kind(s) of problems were found")
+        if result.stops:
+            raise DataError(f"{source}: {'; '.join(result.stops)}")
 
 
 def _print_formats(as_json: bool) -> None:
