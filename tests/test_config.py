@@ -55,7 +55,7 @@ def test_a_config_file_is_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("[modle]\n", r"\[modle\] is no section \(did you mean model\?\)"),
+        ("[modle]\n", r"\[modle\] is no section \(did you mean model\?\); known are prepare"),
         ("epochs = 3\n", r"\[epochs\] is no section"),
         ("[model\n", "no valid TOML"),
     ],

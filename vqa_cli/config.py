@@ -264,7 +264,7 @@ def read_config_file(path: Path, known: Iterable[type[Settings]]) -> dict[str, d
         raise SettingsError(f"--config {path}: no valid TOML: {error}") from error
     sections = [cls.section for cls in known]
     problems = [
-        f"[{name}] is no section{_nearest(name, sections)}"
+        f"[{name}] is no section{_nearest(name, sections)}; known are {', '.join(sections)}"
         if name not in sections
         else f"{name} must be a table of settings"
         for name, table in tables.items()

@@ -100,6 +100,7 @@ def test_an_unknown_layout(tmp_path: Path) -> None:
     write_text(tmp_path / "notes.txt", "hello")
     result = vqa(tmp_path)
     assert failed(result, "is of no known layout; found were notes.txt. Known are:")
+    assert "Known are:\n  - generic: questions.csv" in result.stderr
     assert "  - easy-vqa: " in result.stderr
 
 
@@ -107,6 +108,8 @@ def test_an_ambiguous_layout(tmp_path: Path) -> None:
     daquar(tmp_path)
     daquar_csv(tmp_path)
     assert failed(vqa(tmp_path), "could be daquar or daquar-csv")
+    told = CliRunner().invoke(app, ["info", str(tmp_path)]).stdout
+    assert f"`vqa prepare {tmp_path} --format daquar`" in told
     assert vqa(tmp_path, "--format", "daquar-csv").exit_code == 0
 
 

@@ -172,6 +172,9 @@ def test_what_is_no_image(tmp_path: Path) -> None:
         read_image(path)
     with pytest.raises(DataError, match="is not an image of a known format"):
         read_image(b"")
+    path.write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic")
+    with pytest.raises(DataError, match=r"notes\.jpg: is a HEIC photo; save it as JPEG"):
+        read_image(path)
     with pytest.raises(DataError, match="no such image file"):
         read_image(tmp_path / "none.jpg")
     with pytest.raises(DataError, match="is a folder"):

@@ -119,6 +119,7 @@ def test_no_usable_row_is_an_error(skip_bad: bool, tmp_path: Path) -> None:
     write_csv(tmp_path / "questions.csv", COLUMNS, [("gone.png", "q?", "x")])
     with pytest.raises(DataError, match="has no usable row") as caught:
         prepare(tmp_path, None, PrepareSettings(skip_bad=skip_bad))
+    assert "; say with --images DIR where the images are, or use --no-images" in str(caught.value)
     assert len(caught.value.problems) == 1
 
 

@@ -56,8 +56,13 @@ def choose_layout(source: Source, name: str = "auto") -> Layout:
     raise DataError(
         f"{source.path}: is of no known layout; found were {_content(source)}"
         f"{_annotations_alone(source)}. Known are:",
-        [f"{layout.NAME}: {layout.DESCRIPTION}" for layout in known.values()],
+        [f"{layout.NAME}: {layout.DESCRIPTION}" for layout in sorted(known.values(), key=_is_own)],
     )
+
+
+def _is_own(layout: Layout) -> bool:
+    """False, which comes first, for the layout of one's own data: what most people have."""
+    return layout.NAME != "generic"
 
 
 def _annotations_alone(source: Source) -> str:

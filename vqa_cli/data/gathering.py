@@ -15,7 +15,7 @@ from vqa_cli.data.duplicate_rows import asked_pairs, check_duplicates
 from vqa_cli.data.example import SPLITS
 from vqa_cli.data.findings import Findings
 from vqa_cli.data.image_checks import Contents, check_images, examine_images
-from vqa_cli.data.image_files import tell_case_twins
+from vqa_cli.data.image_files import MISSING_IMAGE, tell_case_twins
 from vqa_cli.data.image_journal import ImageFacts
 from vqa_cli.data.layout import Reading
 from vqa_cli.data.leaks import Leaks, check_leaks
@@ -72,8 +72,10 @@ def gather(
         facts = _image_facts(rows, usable, row_images, settings, report)
         usable, contents = examine_images(rows, usable, facts, findings)
     if not usable.any():
-        problems = [str(finding) for finding in findings if finding.unusable]
-        raise DataError(f"{source}: has no usable row", problems)
+        unusable = [finding for finding in findings if finding.unusable]
+        missing = any(finding.problem == MISSING_IMAGE for finding in unusable)
+        hint = "; say with --images DIR where the images are, or use --no-images" if missing else ""
+        raise DataError(f"{source}: has no usable row{hint}", [str(each) for each in unusable])
     answers = RowAnswers.of(rows)
     main_of = answers.main()
     codes, made = assign_splits(rows, usable, contents.of, main_of, settings, findings)

@@ -40,7 +40,8 @@ def check_images(
     journal = ImageJournal(root, max_pixels) if keep else None
     tasks = [images[i : i + _IMAGES_A_TASK] for i in range(0, len(images), _IMAGES_A_TASK)]
     stopped = "; if it is stopped, it goes on from there" if journal else ""
-    report.notice(f"checking {len(images):,} images{stopped}")
+    if images:
+        report.notice(f"checking {len(images):,} images{stopped}")
 
     def check(task: Sequence[str]) -> list[tuple[Stamp | None, ImageFacts]]:
         return [_check(root, image, max_pixels, journal) for image in task]

@@ -12,6 +12,7 @@ from pathlib import Path
 from vqa_cli.data.findings import Findings
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff")
+MISSING_IMAGE = "image that is missing"
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 _DRIVE = re.compile(r"[A-Za-z]:")
 
@@ -86,7 +87,7 @@ class ImageFinder:
             if other := self._in_other_case(candidate):
                 problem = "image that is missing, though a file has its name in another case"
                 raise UnusableImageError(problem, f"{value} (there is {other})")
-        raise UnusableImageError("image that is missing", value)
+        raise UnusableImageError(MISSING_IMAGE, value)
 
     def _in_other_case(self, candidate: str) -> str | None:
         parent, _, name = candidate.rpartition("/")

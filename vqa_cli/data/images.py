@@ -41,6 +41,8 @@ _UPRIGHT = {
 }
 _CHANNELS = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 _PROGRAMS = ("EPS",)  # decoding these runs an interpreter on the file's content
+_HEIC = (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1")
+"""The brands of High Efficiency Image Files (ISO/IEC 23008-12), which Pillow does not read."""
 _OPEN_LOCK = Lock()
 
 
@@ -105,7 +107,7 @@ def _read(file: BinaryIO, max_pixels: int, name: str, enough: int | None) -> Ima
         try:
             image = Image.open(file)
         except UnidentifiedImageError as error:
-            raise ImageError("no image", f"{name}: is not an image of a known format") from error
+            raise ImageError("no image", f"{name}: is {_what_else(file)}") from error
         except Exception as error:  # Pillow's readers raise nearly anything on damaged headers
             raise ImageError(
                 "damaged", f"{name}: is not a readable image ({_short(error)})"
@@ -118,6 +120,15 @@ def _read(file: BinaryIO, max_pixels: int, name: str, enough: int | None) -> Ima
             f"{name}: {image.format} files are programs and are not run; use PNG or JPEG",
         )
     return _finish(image, max_pixels, name, enough)
+
+
+def _what_else(file: BinaryIO) -> str:
+    """What a file is that Pillow does not know; phones store HEIC, also under names in .jpg."""
+    file.seek(0)
+    start = file.read(12)
+    if start[4:8] == b"ftyp" and start[8:] in _HEIC:
+        return "a HEIC photo; save it as JPEG"
+    return "not an image of a known format"
 
 
 def _finish(

@@ -146,5 +146,6 @@ def _dataset(path: Path) -> Identified:
     # Where no layout claims it, choosing one raises: what was found there, and what is known.
     found = claims(source) or [choose_layout(source).NAME]
     facts = {"layouts": found, "files": list(source.files)}
-    hint = f"a dataset; make it ready with `vqa prepare {path}`"
+    which = f" --format {found[0]}" if len(found) > 1 else ""
+    hint = f"a dataset; make it ready with `vqa prepare {path}{which}`"
     return Identified(path, "dataset", hint, facts)

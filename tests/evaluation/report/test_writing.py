@@ -160,6 +160,7 @@ def test_a_number_that_blind_baselines_reach_is_called_so(result):
     text = headline(replace(result, interval=Interval(0.49, 0.7)))
     assert "Not clearly better than blind" in text
     assert "points below the best" in headline(replace(result, baselines={"majority": 0.99}))
+    assert "Not clearly better than blind" in headline(replace(result, interval=None))
 
 
 def test_leaks_stand_beside_the_number(result):

@@ -54,7 +54,7 @@ def _verdict(result: EvaluationResult) -> Html | None:
         f"{abs(points):.2f} points {side} the best that was reached without looking at the "
         f"image ({BASELINE_TITLES[best]}, {100 * blind[best]:.2f} %)."
     )
-    if result.interval and result.interval.low <= blind[best]:
+    if result.interval is None or result.interval.low <= blind[best]:
         doubt = tag("strong", "Not clearly better than blind: ")
         return tag("p", doubt, text, class_="verdict bad")
     return tag("p", text, class_="verdict")
