@@ -124,6 +124,13 @@ def test_without_train_the_bound_stands_alone(model):
     assert evaluate(dataset, "test", model).baselines == {"vocabulary_upper_bound": 1.0}
 
 
+def test_trains_own_questions_are_not_looked_up(dataset, model):
+    assert "question_only" in evaluate(dataset, "test", model).baselines
+    found = evaluate(dataset, "train", model).baselines
+    assert "question_only" not in found
+    assert "majority" in found
+
+
 def test_the_metric_is_that_of_all_numbers():
     ten = ["Yes"] * 10
     dataset = MemoryDataset(
