@@ -24,6 +24,8 @@ import os, signal, sys
 from vqa_cli.cli import main
 from vqa_cli.console import Console
 
+# What was started in the background of a script is deaf to Ctrl-C.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 number, stage, step = int(sys.argv.pop(1)), sys.argv.pop(1), int(sys.argv.pop(1))
 show = Console.progress
 
