@@ -11,7 +11,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --retries 10
 
 .DEFAULT_GOAL := help
-.PHONY: help install check format test test-slow demo bench bench-prepare clean
+.PHONY: help install check format test test-slow demo bench bench-prepare bench-evaluate clean
 
 help: ## Say what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/make \1\t\2/' | expand -t 18
@@ -42,6 +42,10 @@ bench: $(VENV)/.installed-bench ## Measure accuracy, time and memory beside the 
 
 bench-prepare: $(VENV)/.installed ## Measure how fast a million rows are prepared, and in how much memory
 	$(BIN)/python benchmarks/prepare.py
+
+bench-evaluate: $(VENV)/.installed-dev ## Measure how fast 200,000 answers are scored, and the report page
+	$(BIN)/python benchmarks/scoring.py
+	$(BIN)/python benchmarks/report.py
 
 clean: ## Remove what was built (keeps demo/, runs/ and bench-results/)
 	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
