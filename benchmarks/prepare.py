@@ -4,7 +4,8 @@
 
 The rows are drawn, written as a table (questions.jsonl) and as VQA v2's two JSON files, and
 prepared by the command line without images, so that what is measured is reading, checking,
-counting and writing; three times each. The data takes about 1.3 GB in OUT (default: a temporary folder, removed).
+counting and writing; three times each. The data takes about 1.3 GB in OUT (default: a temporary
+folder, removed).
 """
 
 from __future__ import annotations
