@@ -5,11 +5,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from vqa_cli.errors import SettingsError
 from vqa_cli.evaluation.metrics import (
     METRIC_TITLES,
     NO_TYPE,
     mean,
     mean_by_type,
+    metric_called,
     metric_name,
     metric_title,
     right_answer,
@@ -198,3 +200,10 @@ def test_every_figure_of_the_official_evaluator_on_real_questions():
         for q, worth in zip(questions, scores, strict=True)
     }
     assert figures == read("official_accuracy.json")
+
+
+def test_a_metric_is_called_by_its_name() -> None:
+    assert metric_called("vqa-fixed") == "vqa-fixed"
+    wanted = r"--metric must be one of auto, vqa-fixed, exact, set, got 'foo'"
+    with pytest.raises(SettingsError, match=wanted):
+        metric_called("foo")

@@ -18,7 +18,6 @@ from vqa_cli.commands.options import Resolved, with_settings
 from vqa_cli.config import DeviceSettings, PrepareSettings, unusable
 from vqa_cli.console import Console
 from vqa_cli.errors import SettingsError
-from vqa_cli.evaluation.metrics import Metric
 from vqa_cli.model_folder import RUN, check_finished, read_config, resolve_model
 
 if TYPE_CHECKING:
@@ -54,7 +53,7 @@ def evaluate(
         Path | None, typer.Option(help="Where the images are, if not where the data says.")
     ] = None,
     metric: Annotated[
-        Metric,
+        str,
         typer.Option(
             metavar="auto|vqa-fixed|exact|set",
             help="auto: by the kind of the answers; vqa-fixed: the VQA accuracy without its "
@@ -136,6 +135,7 @@ def evaluate(
     from vqa_cli.evaluation.evaluate import Scoring, answer, is_scorable
     from vqa_cli.evaluation.evaluate import evaluate as run_evaluation
     from vqa_cli.evaluation.gates import check_gates
+    from vqa_cli.evaluation.metrics import metric_called
     from vqa_cli.evaluation.prediction_files import is_predictions
     from vqa_cli.evaluation.report.writing import check_report_folder
     from vqa_cli.evaluation.saving import check_target
@@ -143,6 +143,7 @@ def evaluate(
     from vqa_cli.evaluation.wordnet import find_wordnet
 
     _check_usage(model, predictions, baseline, tolerance, ablate=ablate_image, calibrate=calibrate)
+    chosen = metric_called(metric)
     if save:
         check_target(save, force=force)
     if report_folder:
@@ -158,7 +159,7 @@ def evaluate(
     if calibrate and not isinstance(source, Path):
         calibrate_on_val(source, own, dataset, split, console)
     scoring = Scoring(
-        metric=metric,
+        metric=chosen,
         top_k=top_k,
         baseline=other and load_source(other, settings, None),
         baseline_name=str(baseline),

@@ -22,6 +22,7 @@ from typing import Literal
 
 from vqa_cli.data.answers import Scorer, answer_key, fixed_scorer, official_scorer
 from vqa_cli.data.example import AnswerKind
+from vqa_cli.errors import SettingsError
 
 Metric = Literal["auto", "vqa-fixed", "exact", "set"]
 METRICS: dict[AnswerKind, str] = {
@@ -47,6 +48,14 @@ NO_TYPE = "(none)"
 """Where questions without a type are counted, if others have one."""
 NOTHING = frozenset({""})
 """The set of answers of an empty text."""
+
+
+def metric_called(name: str) -> Metric:
+    """The metric of that name. Raises SettingsError where there is none."""
+    for metric in _CHANGED:
+        if metric == name:
+            return metric
+    raise SettingsError(f"--metric must be one of {', '.join(_CHANGED)}, got {name!r}")
 
 
 def score(
