@@ -3,15 +3,24 @@ from pathlib import Path
 import pytest
 
 from vqa_cli.config import (
+    AugmentSettings,
     DeviceSettings,
     ModelSettings,
     PrepareSettings,
+    TrackSettings,
     TrainSettings,
-    read_config_file,
 )
 from vqa_cli.errors import SettingsError
+from vqa_cli.settings import read_config_file
 
-ALL = (PrepareSettings, ModelSettings, TrainSettings, DeviceSettings)
+ALL = (
+    PrepareSettings,
+    ModelSettings,
+    TrainSettings,
+    AugmentSettings,
+    TrackSettings,
+    DeviceSettings,
+)
 
 
 @pytest.mark.parametrize("settings", ALL)

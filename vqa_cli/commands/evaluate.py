@@ -15,10 +15,11 @@ from vqa_cli.commands.evaluate_steps import (
     write_page,
 )
 from vqa_cli.commands.options import Resolved, with_settings
-from vqa_cli.config import DeviceSettings, PrepareSettings, unusable
+from vqa_cli.config import DeviceSettings, PrepareSettings
 from vqa_cli.console import Console
 from vqa_cli.errors import SettingsError
 from vqa_cli.model_folder import RUN, check_finished, read_config, resolve_model
+from vqa_cli.settings import unusable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

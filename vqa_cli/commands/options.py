@@ -16,9 +16,9 @@ from typing import Annotated, Any, TypeVar, cast
 
 import typer
 
-from vqa_cli.config import Settings, flag_of, read_config_file, unusable
 from vqa_cli.console import Console
 from vqa_cli.errors import SettingsError
+from vqa_cli.settings import Settings, flag_of, read_config_file, unusable
 
 S = TypeVar("S", bound=Settings)
 _TYPES = {"int": int, "float": float, "bool": bool, "str": str}
@@ -96,7 +96,8 @@ def resolve(
 
 
 def _parameter(cls: type[Settings], spec: Field[Any]) -> inspect.Parameter:
-    kind = _TYPES[str(spec.type).removesuffix(" | None")]
+    kind = _TYPES[str(spec.type).split(" | ")[0]]
+    word = spec.metadata["word"]
     flag = flag_of(spec)
     if kind is bool and not flag.startswith("--no-"):
         flag = f"{flag}/--no-{flag.removeprefix('--')}"
@@ -104,10 +105,11 @@ def _parameter(cls: type[Settings], spec: Field[Any]) -> inspect.Parameter:
     option = typer.Option(
         flag,
         help=_help(spec),
-        metavar="|".join(choices) if choices else None,
+        metavar="|".join(choices) or (f"{kind.__name__}|{word}" if word else None),
         show_default=False,
         rich_help_panel=f"{cls.section.capitalize()} settings",
         autocompletion=_completion(choices) if choices else None,
+        parser=_number_or_word(kind) if word else None,
     )
     return inspect.Parameter(
         spec.name,
@@ -115,6 +117,18 @@ def _parameter(cls: type[Settings], spec: Field[Any]) -> inspect.Parameter:
         default=None,
         annotation=Annotated[kind | None, option],
     )
+
+
+def _number_or_word(kind: type) -> Callable[[str], Any]:
+    """Read a number; what is none stays a text, for the settings to judge."""
+
+    def parse(text: str) -> Any:
+        try:
+            return kind(text)
+        except ValueError:
+            return text
+
+    return parse
 
 
 def _help(spec: Field[Any]) -> str:

@@ -92,11 +92,13 @@ class Trainer:
         report: Reporter,
     ) -> None:
         assert settings.epochs is not None
+        assert isinstance(settings.batch_size, int)
+        self.batch_size = settings.batch_size
         self.run, self.model, self.optimizer, self.task = run, model, optimizer, task
         self.settings, self.progress = settings, progress
         self.accelerator, self.report = accelerator, report
         self.epochs = settings.epochs
-        self.steps_per_epoch = -(-len(task.rows) // settings.batch_size)
+        self.steps_per_epoch = -(-len(task.rows) // self.batch_size)
         self.steps = self.steps_per_epoch * self.epochs
         self.wrapped = accelerator.prepare_model(model)
         self._clock = time.monotonic()
@@ -153,9 +155,7 @@ class Trainer:
         """Return the epoch's batches, as row numbers of the train split."""
         by_image = not self.model.image_encoder.frozen
         images = self.task.train.image[self.task.rows]
-        plan = plan_epoch(
-            images, self.settings.batch_size, self.settings.seed, epoch, by_image=by_image
-        )
+        plan = plan_epoch(images, self.batch_size, self.settings.seed, epoch, by_image=by_image)
         return [self.task.rows[batch] for batch in plan]
 
     def _share(self, batch: Rows) -> Rows:

@@ -1,0 +1,51 @@
+"""Settings that are each possible and not together; all of them are told at once.
+
+What depends on the chosen encoders, once they are built, is checked where they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from vqa_cli.config import AugmentSettings, ModelSettings, TrainSettings
+from vqa_cli.settings import unusable
+
+RECURRENT = ("gru", "lstm")
+LAYERED = ("full", "last")
+"""The tunings whose layers can be unfrozen one after another."""
+
+
+def check_together(model: ModelSettings, train: TrainSettings, augment: AugmentSettings) -> None:
+    """Raise SettingsError with every contradiction among the settings."""
+    if problems := [*_of_model(model), *_of_training(model, train), *_of_views(train, augment)]:
+        raise unusable(problems)
+
+
+def _of_model(model: ModelSettings) -> Iterator[str]:
+    if model.question_encoder in RECURRENT and model.fusion == "joint":
+        yield (
+            f"--fusion joint runs a BERT-like encoder over question and image, and "
+            f"--question-encoder {model.question_encoder} is none: choose another fusion"
+        )
+
+
+def _of_training(model: ModelSettings, train: TrainSettings) -> Iterator[str]:
+    if train.objective == "binary" and train.label_smoothing:
+        yield "--label-smoothing belongs to --objective cross-entropy, not to binary"
+    tunings = (model.image_tuning, model.question_tuning)
+    if train.unfreeze_every and not any(t is None or t.startswith(LAYERED) for t in tunings):
+        yield "--unfreeze-every needs an encoder with --image-tuning or --question-tuning full"
+    if train.patience and train.epochs and train.patience >= train.epochs:
+        yield f"--patience {train.patience} can never stop a run of --epochs {train.epochs}"
+    if isinstance(train.batch_size, int) and train.accumulation > train.batch_size:
+        yield (
+            f"--accumulation {train.accumulation} cuts --batch-size {train.batch_size} into "
+            "parts of less than a question"
+        )
+
+
+def _of_views(train: TrainSettings, augment: AugmentSettings) -> Iterator[str]:
+    if train.consistency and augment.image_augmentation == "none":
+        yield "--consistency compares views of an image, so it needs --image-augmentation"
+    if augment.augmentation_words and augment.image_augmentation == "none":
+        yield "--augmentation-words is for --image-augmentation, which is none"
