@@ -1,10 +1,11 @@
-"""Line charts as inline SVG; colours and fonts are the page's."""
+"""Line charts as SVG: inline in the page, or a picture of its own (`picture.py`)."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import ceil, floor, log10
+from pathlib import Path
 
 from vqa_cli.evaluation.report.markup import Html, tag
 
@@ -99,8 +100,11 @@ class Chart:
             tag("circle", tag("title", hint), cx=self.x(x), cy=self.y(y), r=radius, class_=class_)
         )
 
-    def svg(self, label: str) -> Html:
-        """The drawing; `label` says in words what it shows."""
+    def svg(self, label: str, **place: float) -> Html:
+        """The drawing; `label` says in words what it shows.
+
+        place: x, y, width and height, where it is a part of a larger picture.
+        """
         return tag(
             "svg",
             *self._grid(),
@@ -108,6 +112,7 @@ class Chart:
             viewBox=f"0 0 {WIDTH} {self.height}",
             role="img",
             aria_label=label,
+            **place,
         )
 
     def _grid(self) -> Iterable[Html]:
@@ -127,6 +132,11 @@ class Chart:
 
 def _text(content: str, x: float, y: float, anchor: str, **more: str) -> Html:
     return tag("text", content, x=round(x, 1), y=round(y, 1), text_anchor=anchor, **more)
+
+
+def style() -> str:
+    """The colours of everything that is drawn, light and dark, and what charts look like."""
+    return Path(__file__).with_name("charts.css").read_text(encoding="utf-8")
 
 
 def figure(

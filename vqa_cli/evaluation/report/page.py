@@ -9,6 +9,7 @@ from pathlib import Path
 from string import Template
 
 from vqa_cli import __version__
+from vqa_cli.evaluation.report.charts import style
 from vqa_cli.evaluation.report.markup import Html, joined, tag
 
 GENERATOR = "vqa evaluate --report"
@@ -40,7 +41,7 @@ def page(
         heading=tag("h1", title),
         generator=tag("meta", name="generator", content=f"{GENERATOR} {__version__}"),
         policy=_policy(script),
-        style=_part("page.css"),
+        style=style() + _part("page.css"),
         facts=tag("p", *(tag("span", fact) for fact in facts), class_="about"),
         links=joined(*links),
         sections=joined(*(html for _, _, html in sections)),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from vqa_cli.evaluation.report.charts import (
     Chart,
     Point,
@@ -13,15 +15,36 @@ from vqa_cli.evaluation.report.history import Epochs
 from vqa_cli.evaluation.report.markup import Html
 
 NAMES = {"loss": "train", "val_loss": "val"}
-COLUMNS = ("epoch", "loss", "val_loss", "val_accuracy", "seconds")
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A chart with what is said about it.
+
+    label: in words what it shows. legend: (class of the line, its name).
+    """
+
+    title: str
+    chart: Chart
+    label: str
+    caption: str
+    legend: tuple[tuple[str, str], ...] = ()
 
 
 def training_charts(epochs: Epochs) -> list[Html]:
+    """The losses, and the accuracy on val, as figures of a page; all the numbers with the first."""
+    return [
+        figure(drawn.chart.svg(drawn.label), drawn.caption, drawn.legend, more)
+        for drawn, more in zip(training_drawings(epochs), [_numbers(epochs), None], strict=False)
+    ]
+
+
+def training_drawings(epochs: Epochs) -> list[Drawing]:
     """The losses, and the accuracy on val; those of which history.csv has at least one number."""
     drawn = []
     losses = {name: _points(epochs, name) for name in NAMES}
     if any(losses.values()):
-        drawn.append(_losses({name: points for name, points in losses.items() if points}, epochs))
+        drawn.append(_losses({name: points for name, points in losses.items() if points}))
     accuracy = _points(epochs, "val_accuracy")
     if any(epoch > 0 for epoch, _ in accuracy):
         drawn.append(_accuracy(accuracy))
@@ -32,7 +55,7 @@ def _points(epochs: Epochs, column: str) -> list[Point]:
     return [(epoch["epoch"], epoch[column]) for epoch in epochs if column in epoch]
 
 
-def _losses(curves: dict[str, list[Point]], epochs: Epochs) -> Html:
+def _losses(curves: dict[str, list[Point]]) -> Drawing:
     everything = [point for points in curves.values() for point in points]
     chart = Chart(
         axis_for("epoch", [x for x, _ in everything], whole=True),
@@ -40,17 +63,22 @@ def _losses(curves: dict[str, list[Point]], epochs: Epochs) -> Html:
     )
     for name, points in curves.items():
         _draw(chart, points, name, f"{NAMES[name]} loss")
-    columns = [name for name in COLUMNS if any(name in epoch for epoch in epochs)]
-    rows = [[f"{epoch[c]:.6g}" if c in epoch else "" for c in columns] for epoch in epochs]
-    return figure(
-        chart.svg("The loss after each epoch, on train and on val."),
+    return Drawing(
+        "Loss",
+        chart,
+        "The loss after each epoch, on train and on val.",
         "The loss. Where val's rises while train's still falls, the model learns by heart.",
-        [(f"line {name}", NAMES[name]) for name in curves],
-        data_table(columns, rows),
+        tuple((f"line {name}", NAMES[name]) for name in curves),
     )
 
 
-def _accuracy(points: list[Point]) -> Html:
+def _numbers(epochs: Epochs) -> Html:
+    columns = list(dict.fromkeys(name for epoch in reversed(epochs) for name in epoch))
+    rows = [[f"{epoch[c]:.6g}" if c in epoch else "" for c in columns] for epoch in epochs]
+    return data_table([name.replace("_", " ") for name in columns], rows)
+
+
+def _accuracy(points: list[Point]) -> Drawing:
     chart = Chart(
         axis_for("epoch", [x for x, _ in points], whole=True),
         axis_for("accuracy on val", [y for _, y in points], percent=True),
@@ -62,7 +90,8 @@ def _accuracy(points: list[Point]) -> Html:
     said = f"The weights of epoch {epoch:g} were kept: {100 * best:.2f} % on val."
     if len(trained) < len(points):
         said += f" Epoch 0 is the model before its training: {100 * points[0][1]:.2f} %."
-    return figure(chart.svg(f"The accuracy on val after each epoch. {said}"), said)
+    title = f"Accuracy on val: {100 * best:.2f} % at epoch {epoch:g}"
+    return Drawing(title, chart, f"The accuracy on val after each epoch. {said}", said)
 
 
 def _draw(chart: Chart, points: list[Point], class_: str, name: str) -> None:
