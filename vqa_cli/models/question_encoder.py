@@ -1,4 +1,7 @@
-"""Any BERT-like encoder for questions. The only importer of transformers' models."""
+"""Encoders for questions: any BERT-like one, or a recurrent one.
+
+The only importer of transformers' models.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,7 @@ from torch import Tensor, nn
 from vqa_cli.errors import ModelError
 from vqa_cli.models import hub
 from vqa_cli.models.libraries import explained_imports
+from vqa_cli.models.recurrent_encoder import CELLS, RecurrentConfig, RecurrentModel
 
 with explained_imports():
     from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedConfig
@@ -42,11 +46,12 @@ class QuestionEncoder(nn.Module):
 
     def __init__(self, model: Any) -> None:
         super().__init__()
-        self.config: PreTrainedConfig = model.config
+        self.config: PreTrainedConfig | RecurrentConfig = model.config
         # The pooler reads the first token for next-sentence prediction; nothing here uses it.
         if getattr(model, "pooler", None) is not None:
             model.pooler = None
-        _check_bert_like(model)
+        if not isinstance(model, RecurrentModel):
+            _check_bert_like(model)
         self.model = model
         self.frozen = False
         self.width: int = self.config.hidden_size
@@ -58,7 +63,9 @@ class QuestionEncoder(nn.Module):
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> QuestionEncoder:
-        """Build with random weights from a transformers configuration's plain values."""
+        """Build with random weights from plain values: of a `RecurrentConfig`, or transformers'."""
+        if config["model_type"] in CELLS:
+            return cls(RecurrentModel(RecurrentConfig(**config)))
         values = dict(config)
         built = AutoConfig.for_model(values.pop("model_type"), **values)
         return cls(AutoModel.from_config(built))
@@ -71,6 +78,8 @@ class QuestionEncoder(nn.Module):
 
     def encode(self, embeddings: Tensor, attention_mask: Tensor) -> Tensor:
         """Embeddings (Q,L,E) and mask (Q,L) of ones and zeros -> encoded tokens (Q,L,D)."""
+        if isinstance(self.model, RecurrentModel):
+            return self.model.encoder(embeddings, attention_mask)
         return _encode(self.model, embeddings, attention_mask)
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
