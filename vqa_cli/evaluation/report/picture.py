@@ -36,7 +36,7 @@ _TITLE = "svg text.title { fill: var(--ink); font-weight: 600; font-size: 13px; 
 def _placed(place: int, drawn: Drawing) -> Iterator[Html]:
     left = GAP + place * (WIDTH + GAP)
     yield tag("text", drawn.title, x=left + LEFT, y=HEAD - 12, class_="title")
-    right = left + WIDTH - RIGHT
+    right: float = left + WIDTH - RIGHT
     for class_, name in reversed(drawn.legend):
         start = right - CHARACTER * len(name)
         yield tag("text", name, x=start, y=HEAD - 12)
