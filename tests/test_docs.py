@@ -116,12 +116,12 @@ def test_the_json_of_exporting(run_folder: Path, tmp_path: Path) -> None:
 
 def test_the_json_and_the_defaults_of_fine_tuning() -> None:
     from vqa_cli.models.presets import PRESETS
-    from vqa_cli.training import finetune
+    from vqa_cli.training import defaults
+    from vqa_cli.training.finishing import FinetuneResult
 
-    same_keys(
-        DOCUMENTED["finetune"], finetune.FinetuneResult(Path("run"), 1, 0.5, 0.1, 3, 1, 2).to_json()
-    )
-    for questions in (finetune.SCRATCH_QUESTIONS, finetune.FROZEN_QUESTIONS):
+    result = FinetuneResult(Path("run"), 1, 0.5, 0.1, "", 3, 1, 2)
+    same_keys(DOCUMENTED["finetune"], result.to_json())
+    for questions in (defaults.SCRATCH_QUESTIONS, defaults.FROZEN_QUESTIONS):
         assert f"{questions:,} questions" in " ".join(COMMANDS_PAGE.split())
     for name, preset in PRESETS.items():
         (row,) = re.findall(rf"^\| `{name}` \|.*", COMMANDS_PAGE, re.MULTILINE)

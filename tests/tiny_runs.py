@@ -92,7 +92,7 @@ def write_run(
     folder.mkdir(parents=True)
     recorded = {"folder": str(data.folder), "images": str(data.image_root)} if data else {}
     save_config(folder, model, {"preset": "tiny", "data": recorded})
-    save_calibration(folder, CONFIDENCE, save_weights(folder, model))
+    save_calibration(folder, CONFIDENCE, save_weights(folder, model.state_dict()))
     tiny_preprocessor().save(folder)
     tiny_vocabulary().save(folder / "answers.json")
     if finished:

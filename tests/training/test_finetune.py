@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 from tests.drawing import draw_shapes, write_shapes
 from vqa_cli.config import DeviceSettings, ModelSettings, PrepareSettings, TrainSettings
 from vqa_cli.console import Silent
-from vqa_cli.errors import DataError, ModelError, SettingsError
+from vqa_cli.errors import DataError, ModelError
 from vqa_cli.models.checkpoint import load_checkpoint
 from vqa_cli.training.finetune import FinetuneResult, finetune, resume
 from vqa_cli.training.run_folder import find_unfinished
@@ -218,8 +218,3 @@ def test_the_objective_is_a_setting(annotated: Path, tmp_path: Path) -> None:
         out=tmp_path / "run",
     ).run
     assert load_checkpoint(made).confidence.activation == "softmax"
-
-
-def test_label_smoothing_is_for_the_cross_entropy_alone() -> None:
-    with pytest.raises(SettingsError, match="--label-smoothing belongs to"):
-        TrainSettings(objective="binary", label_smoothing=0.1)

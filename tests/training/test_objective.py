@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 
 from vqa_cli.data.vocabulary import AnswerVocabulary
-from vqa_cli.training.objective import first_bias, loss_sum, soft_targets
+from vqa_cli.training.objective import first_bias, question_losses, soft_targets
 
 VOCABULARY = AnswerVocabulary.build(["red"] * 3 + ["blue"] * 2 + ["dog"])
 
@@ -39,27 +39,29 @@ SCORES = torch.tensor([[0.0, 1, 0, 0], [0.9, 0, 0.3, 0], [0, 0, 0, 0]])
 def test_the_cross_entropy_is_that_of_the_scores_made_to_sum_to_1() -> None:
     shares = torch.tensor([[0.0, 1, 0, 0], [0.75, 0, 0.25, 0], [0, 0, 0, 0]])
     expected = -(F.log_softmax(LOGITS, -1) * shares).sum()
-    loss = loss_sum("cross-entropy", LOGITS, SCORES)
+    loss = question_losses("cross-entropy", LOGITS, SCORES).sum()
     assert loss.item() == pytest.approx(expected.item(), rel=1e-6)
 
 
 def test_the_binary_loss_takes_every_answer_for_itself_and_no_row_without_a_target() -> None:
     sure = torch.sigmoid(LOGITS[:2])
     expected = -(SCORES[:2] * sure.log() + (1 - SCORES[:2]) * (1 - sure).log()).sum()
-    assert loss_sum("binary", LOGITS, SCORES).item() == pytest.approx(expected.item(), rel=1e-5)
+    loss = question_losses("binary", LOGITS, SCORES).sum()
+    assert loss.item() == pytest.approx(expected.item(), rel=1e-5)
 
 
 @pytest.mark.parametrize("objective", ["cross-entropy", "binary"])
-def test_the_loss_is_a_sum_over_questions(objective: str) -> None:
-    parts = [loss_sum(objective, LOGITS[i : i + 1], SCORES[i : i + 1]) for i in range(3)]
-    whole = loss_sum(objective, LOGITS, SCORES)
-    assert whole.item() == pytest.approx(sum(part.item() for part in parts), rel=1e-6)
+def test_each_question_has_a_loss_of_its_own(objective: str) -> None:
+    losses = question_losses(objective, LOGITS, SCORES)
+    alone = [question_losses(objective, LOGITS[i : i + 1], SCORES[i : i + 1]) for i in range(3)]
+    torch.testing.assert_close(losses, torch.cat(alone))
+    assert losses[2] == 0  # it has no target
 
 
 def test_label_smoothing_changes_the_loss() -> None:
     logits, targets = torch.tensor([[4.0, 0.0]]), torch.tensor([[1.0, 0.0]])
-    plain = loss_sum("cross-entropy", logits, targets)
-    assert loss_sum("cross-entropy", logits, targets, 0.1) > plain
+    plain = question_losses("cross-entropy", logits, targets)
+    assert question_losses("cross-entropy", logits, targets, 0.1) > plain
 
 
 def test_answers_begin_improbable_where_each_has_its_own_probability() -> None:

@@ -9,7 +9,7 @@ from vqa_cli.training.run_folder import create_run, find_unfinished, mark_latest
 
 
 def make_run(folder: Path, *, finished: bool, age: int = 0) -> Path:
-    (folder / "state").mkdir(parents=True)
+    folder.mkdir()
     config = folder / "config.json"
     config.write_text(json.dumps({"kind": "vqa-run", "format_version": 1}))
     if finished:
@@ -48,6 +48,12 @@ def test_the_newest_unfinished_run_is_found(tmp_path: Path) -> None:
 def test_a_finished_run_cannot_be_resumed(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="finished"):
         find_unfinished(make_run(tmp_path / "run", finished=True))
+
+
+def test_a_run_whose_last_moves_were_not_made_is_found(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run", finished=True)
+    (run / "state").mkdir()
+    assert find_unfinished(None, tmp_path)[0] == find_unfinished(run)[0] == run
 
 
 def test_nothing_to_resume_is_said(tmp_path: Path) -> None:

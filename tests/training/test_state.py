@@ -5,73 +5,99 @@ import torch
 from torch import nn
 
 from vqa_cli.errors import ModelError
-from vqa_cli.training.state import Progress, has_state, load_state, save_state
+from vqa_cli.training.optimizer import Average
+from vqa_cli.training.state import (
+    Learning,
+    Progress,
+    has_state,
+    load_best,
+    load_state,
+    save_best,
+    save_state,
+)
 
 
-def trained(steps: int) -> tuple[nn.Module, torch.optim.AdamW]:
+def trained(steps: int, ema: float = 0.0) -> tuple[nn.Module, Learning]:
     torch.manual_seed(0)
     model = nn.Sequential(nn.Linear(3, 4), nn.Linear(4, 2))
     model[0].requires_grad_(False)
-    optimizer = torch.optim.AdamW(model[1].parameters(), lr=0.1)
-    step(model, optimizer, steps)
-    return model, optimizer
+    learned = dict(model[1].named_parameters())
+    average = Average(ema, learned) if ema else None
+    learning = Learning(learned, torch.optim.AdamW(learned.values(), lr=0.1), average)
+    step(model, learning, range(steps))
+    return model, learning
 
 
-def step(model: nn.Module, optimizer: torch.optim.AdamW, steps: int) -> None:
-    for number in range(steps):
-        optimizer.zero_grad()
+def step(model: nn.Module, learning: Learning, steps: range) -> None:
+    for number in steps:
+        learning.optimizer.zero_grad()
         model(torch.full((1, 3), float(number + 1))).square().sum().backward()
-        optimizer.step()
+        learning.optimizer.step()
+        if learning.average is not None:
+            learning.average.update(number)
 
 
 def test_a_resumed_optimiser_takes_the_same_steps(tmp_path: Path) -> None:
-    model, optimizer = trained(3)
-    save_state(tmp_path, model, optimizer, Progress(step=3, best_accuracy=0.5))
-    step(model, optimizer, 2)
+    model, learning = trained(3, ema=0.5)
+    save_state(tmp_path, learning, Progress(step=3, best_accuracy=0.5))
+    step(model, learning, range(3, 5))
 
-    again, again_optimizer = trained(0)
-    progress = load_state(tmp_path, again, again_optimizer)
+    again, again_learning = trained(0, ema=0.5)
+    progress = load_state(tmp_path, again_learning)
     assert (progress.step, progress.best_accuracy) == (3, 0.5)
-    step(again, again_optimizer, 2)
+    step(again, again_learning, range(3, 5))
     assert torch.equal(again[1].weight, model[1].weight)
+    assert learning.average is not None
+    assert again_learning.average is not None
+    averaged = again_learning.average.tensors["weight"]
+    assert torch.equal(averaged, learning.average.tensors["weight"])
+    assert not torch.equal(averaged, model[1].weight)
 
 
 def test_only_the_newest_state_is_kept(tmp_path: Path) -> None:
-    model, optimizer = trained(1)
+    _, learning = trained(1)
     for number in (9, 10, 10):
-        save_state(tmp_path, model, optimizer, Progress(step=number))
+        save_state(tmp_path, learning, Progress(step=number))
     assert [path.name for path in (tmp_path / "state").iterdir()] == ["step-000000010"]
 
 
-def test_a_stop_while_saving_leaves_the_state_before(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("written", ["save_file", "write_json"])
+def test_a_full_disk_leaves_the_state_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, written: str
 ) -> None:
-    model, optimizer = trained(1)
-    save_state(tmp_path, model, optimizer, Progress(step=1))
+    _, learning = trained(1)
+    save_state(tmp_path, learning, Progress(step=1))
+    save_best(tmp_path, learning.learned)
+    before = load_best(tmp_path)
 
     def fail(*arguments: object) -> None:
-        raise OSError("No space left on device")
+        raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("vqa_cli.training.state.write_json", fail)
-    with pytest.raises(OSError, match="No space"):
-        save_state(tmp_path, model, optimizer, Progress(step=2))
-    assert load_state(tmp_path, *trained(0)).step == 1
-    assert [path.name for path in (tmp_path / "state").iterdir()] == ["step-000000001"]
+    monkeypatch.setattr(f"vqa_cli.training.state.{written}", fail)
+    with pytest.raises(ModelError, match=r"No space left.*go on from the one before"):
+        save_state(tmp_path, learning, Progress(step=2))
+    if written == "save_file":
+        with pytest.raises(ModelError, match=r"No space left.*make room"):
+            save_best(tmp_path, {"weight": torch.zeros(2, 4)})
+    assert load_state(tmp_path, trained(0)[1]).step == 1
+    assert torch.equal(load_best(tmp_path)["weight"], before["weight"])
+    kept = sorted(path.name for path in (tmp_path / "state").iterdir())
+    assert kept == ["best.safetensors", "step-000000001"]
 
 
 def test_a_damaged_state_is_an_error(tmp_path: Path) -> None:
     assert not has_state(tmp_path)
-    model, optimizer = trained(1)
-    save_state(tmp_path, model, optimizer, Progress(step=1))
+    _, learning = trained(1)
+    save_state(tmp_path, learning, Progress(step=1))
     assert has_state(tmp_path)
     (tmp_path / "state" / "step-000000001" / "weights.safetensors").write_bytes(b"broken")
     with pytest.raises(ModelError, match="damaged"):
-        load_state(tmp_path, model, optimizer)
+        load_state(tmp_path, learning)
 
 
 def test_the_state_of_another_model_is_an_error(tmp_path: Path) -> None:
-    model, optimizer = trained(1)
-    save_state(tmp_path, model, optimizer, Progress(step=1))
-    model[0].requires_grad_(True)
+    model, learning = trained(1)
+    save_state(tmp_path, learning, Progress(step=1))
+    other = Learning(dict(model.named_parameters()), learning.optimizer, None)
     with pytest.raises(ModelError, match="another model"):
-        load_state(tmp_path, model, optimizer)
+        load_state(tmp_path, other)

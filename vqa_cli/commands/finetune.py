@@ -9,12 +9,21 @@ from typing import Annotated
 import typer
 
 from vqa_cli.commands.options import Resolved, with_settings
-from vqa_cli.config import DeviceSettings, ModelSettings, PrepareSettings, TrainSettings
+from vqa_cli.config import (
+    AugmentSettings,
+    DeviceSettings,
+    ModelSettings,
+    PrepareSettings,
+    TrackSettings,
+    TrainSettings,
+)
 from vqa_cli.console import Console
 from vqa_cli.errors import SettingsError
 
 
-@with_settings(ModelSettings, TrainSettings, DeviceSettings, PrepareSettings)
+@with_settings(
+    ModelSettings, TrainSettings, AugmentSettings, TrackSettings, DeviceSettings, PrepareSettings
+)
 def finetune(
     source: Annotated[
         Path | None,
@@ -70,6 +79,7 @@ def finetune(
             train=settings[TrainSettings],
             device=settings[DeviceSettings],
             prepare=settings[PrepareSettings],
+            augment=settings[AugmentSettings],
             images=images,
             out=out,
             report=console,
@@ -84,5 +94,6 @@ def finetune(
         f"training {result.val_accuracy_untrained:.2%}) after "
         f"{result.seconds:.0f} s ({result.seconds_features:.0f} s features, "
         f"{result.seconds_training:.0f} s training)"
+        f"{'; stopped: ' + result.stopped if result.stopped else ''}"
     )
     console.notice(f'next: vqa ask IMAGE "QUESTION" -m {result.run}')

@@ -21,6 +21,7 @@ from vqa_cli.models.presets import (
     tiny_question_encoder,
 )
 from vqa_cli.models.question_encoder import QuestionEncoder, load_question_encoder
+from vqa_cli.models.recurrent_encoder import CELLS, recurrent_config
 from vqa_cli.models.vqa_model import VQAModel
 
 
@@ -33,6 +34,8 @@ class BuiltModel:
     preset: str
     image_pretrained: bool
     question_pretrained: bool
+    image_tuning: str
+    question_tuning: str
 
 
 def build_model(
@@ -49,11 +52,7 @@ def build_model(
     `questions` are those of train: a question encoder from scratch gets its tokenizer from them.
     Raises ModelError where an encoder cannot be had.
     """
-    both_named = settings.image_encoder and settings.question_encoder
-    if both_named and settings.preset == "auto":
-        preset = "small"  # for its sizes; no encoder of it is used
-    else:
-        preset = resolve_preset(settings.preset, offline=offline, report=report)
+    preset = resolve_preset(settings, offline=offline, report=report)
     chosen = PRESETS[preset]
     image_source = settings.image_encoder or chosen.image_encoder
     question_source = settings.question_encoder or chosen.question_encoder
@@ -72,16 +71,20 @@ def build_model(
         dropout=settings.dropout,
         answers=answers,
     )
-    if _tuning(settings.image_tuning, image_source) == "frozen":
-        image_encoder.freeze()
-    if _tuning(settings.question_tuning, question_source) == "frozen":
-        question_encoder.freeze()
+    image_pretrained = image_source is not None
+    question_pretrained = question_source is not None and question_source not in CELLS
     max_tokens = min(settings.max_question_tokens, question_encoder.max_tokens)
     preprocessor = Preprocessor(
         _transform(image_encoder, settings.resize), tokenizer, max_tokens, pad_token_id
     )
     return BuiltModel(
-        model, preprocessor, preset, image_source is not None, question_source is not None
+        model,
+        preprocessor,
+        preset,
+        image_pretrained=image_pretrained,
+        question_pretrained=question_pretrained,
+        image_tuning=_tuning(settings.image_tuning, image_pretrained),
+        question_tuning=_tuning(settings.question_tuning, question_pretrained),
     )
 
 
@@ -94,16 +97,21 @@ def _image_encoder(source: str | None, settings: ModelSettings, offline: bool) -
 def _question_encoder(
     source: str | None, settings: ModelSettings, questions: Iterable[str], offline: bool
 ) -> tuple[QuestionEncoder, Tokenizer, int]:
-    if source is not None:
+    if source is not None and source not in CELLS:
         return load_question_encoder(source, offline=offline)
+    questions = list(questions)
     tokenizer = train_wordpiece(questions)
-    config = tiny_question_encoder(tokenizer.get_vocab_size(), settings.max_question_tokens)
+    words, longest = tokenizer.get_vocab_size(), settings.max_question_tokens
+    if source is None:
+        config = tiny_question_encoder(words, longest)
+    else:
+        config = recurrent_config(source, words, len(questions), longest, TINY_PAD).to_dict()
     return QuestionEncoder.from_config(config), tokenizer, TINY_PAD
 
 
-def _tuning(asked: str | None, source: str | None) -> str:
+def _tuning(asked: str | None, pretrained: bool) -> str:
     """Without a word of the user's, what is pretrained stays and what is new learns."""
-    return asked or ("full" if source is None else "frozen")
+    return asked or ("frozen" if pretrained else "full")
 
 
 def _transform(encoder: ImageEncoder, resize: str) -> ImageTransform:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
+from torch import Tensor
 
 from vqa_cli.data.preprocessor import Preprocessor
 from vqa_cli.data.vocabulary import AnswerVocabulary
@@ -42,11 +44,9 @@ def save_config(folder: Path, model: VQAModel, details: dict[str, Any]) -> None:
     write_json(folder / "config.json", {**kind, "model": model.config.to_mapping(), **details})
 
 
-def save_weights(folder: Path, model: VQAModel) -> str:
-    """Write model.safetensors and return its SHA-256."""
-    state = {
-        name: tensor.detach().contiguous().cpu() for name, tensor in model.state_dict().items()
-    }
+def save_weights(folder: Path, weights: Mapping[str, Tensor]) -> str:
+    """Write a model's state dict as model.safetensors and return its SHA-256."""
+    state = {name: tensor.detach().contiguous().cpu() for name, tensor in weights.items()}
     path = folder / "model.safetensors"
     with replacing(path) as temporary:
         save_file(state, temporary, metadata={"format": "pt"})

@@ -5,6 +5,7 @@ Shapes: B images, Q questions, N image tokens, L question tokens, D width, A ans
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
@@ -14,6 +15,9 @@ from torch import Tensor, nn
 from vqa_cli.models.fusions import FUSIONS, Encoded, FusionSizes
 from vqa_cli.models.image_encoder import ImageEncoder, ImageEncoderConfig
 from vqa_cli.models.question_encoder import QuestionEncoder
+
+Perturb = Callable[[Tensor], Tensor]
+"""What adversarial training does to embeddings (Q,L,E)."""
 
 
 @dataclass(frozen=True)
@@ -101,33 +105,24 @@ class VQAModel(nn.Module):
         with torch.set_grad_enabled(torch.is_grad_enabled() and not self.image_encoder.frozen):
             return self.image_encoder(pixel_values)
 
-    def encode_questions(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
-        """Token ids (Q,L) and mask (Q,L) -> what the fusion consumes of the questions (Q,L,D)."""
+    def encode_questions(
+        self, input_ids: Tensor, attention_mask: Tensor, perturb: Perturb | None = None
+    ) -> Tensor:
+        """Token ids (Q,L) and mask (Q,L) -> what the fusion consumes of the questions (Q,L,D).
+
+        `perturb` changes the token embeddings (Q,L,E), also those of a frozen encoder.
+        """
         encoder = self.question_encoder
-        with torch.set_grad_enabled(torch.is_grad_enabled() and not encoder.frozen):
+        learns = perturb is not None or not encoder.frozen
+        with torch.set_grad_enabled(torch.is_grad_enabled() and learns):
+            embeddings = encoder.embed(input_ids)
+            if perturb is not None:
+                embeddings = perturb(embeddings)
             if self.fusion.consumes == "embeddings":
-                return encoder.embed(input_ids)
-            return encoder(input_ids, attention_mask)
+                return embeddings
+            return encoder.encode(embeddings, attention_mask)
 
-    def fuse(
-        self,
-        image_tokens: Tensor,
-        image_index: Tensor,
-        question_tokens: Tensor,
-        attention_mask: Tensor,
-    ) -> Tensor:
-        """Encoded images and questions -> logits (Q,A)."""
-        encoded = Encoded(image_tokens, image_index, question_tokens, attention_mask)
-        return self.head(self.fusion(encoded, self.question_encoder.encode))
-
-    def answer(
-        self, image_tokens: Tensor, image_index: Tensor, input_ids: Tensor, attention_mask: Tensor
-    ) -> Tensor:
-        """Image tokens (B,N,D) and questions about images `image_index` (Q,) -> logits (Q,A)."""
-        question_tokens = self.encode_questions(input_ids, attention_mask)
-        return self.fuse(image_tokens, image_index, question_tokens, attention_mask)
-
-    def forward(
+    def encode(
         self,
         image_index: Tensor,
         attention_mask: Tensor,
@@ -136,15 +131,40 @@ class VQAModel(nn.Module):
         image_tokens: Tensor | None = None,
         input_ids: Tensor | None = None,
         question_tokens: Tensor | None = None,
-    ) -> Tensor:
-        """Give logits (Q,A), from pixels or image tokens, from token ids or question tokens.
+        question_index: Tensor | None = None,
+        perturb: Perturb | None = None,
+    ) -> Encoded:
+        """Encode what is not encoded yet: pixels, token ids; the rest is of the feature store.
 
-        What is already encoded comes from the feature store; see the shapes of the steps above.
+        question_index (Q,): where identical questions are given once, as U rows of `input_ids`
+        or `question_tokens` and of `attention_mask`, the row of each question. perturb: changes
+        the questions' embeddings, or their tokens where these are given.
         """
         if image_tokens is None:
             assert pixel_values is not None
             image_tokens = self.encode_images(pixel_values)
         if question_tokens is None:
             assert input_ids is not None
-            question_tokens = self.encode_questions(input_ids, attention_mask)
-        return self.fuse(image_tokens, image_index, question_tokens, attention_mask)
+            question_tokens = self.encode_questions(input_ids, attention_mask, perturb)
+        elif perturb is not None:
+            question_tokens = perturb(question_tokens)
+        if question_index is not None:
+            question_tokens = question_tokens.index_select(0, question_index)
+            attention_mask = attention_mask.index_select(0, question_index)
+        return Encoded(image_tokens, image_index, question_tokens, attention_mask)
+
+    def joint(self, encoded: Encoded) -> Tensor:
+        """Fuse encoded images and questions into joint representations (Q, 3W)."""
+        return self.fusion(encoded, self.question_encoder.encode)
+
+    def answer(
+        self, image_tokens: Tensor, image_index: Tensor, input_ids: Tensor, attention_mask: Tensor
+    ) -> Tensor:
+        """Image tokens (B,N,D) and questions about images `image_index` (Q,) -> logits (Q,A)."""
+        question_tokens = self.encode_questions(input_ids, attention_mask)
+        encoded = Encoded(image_tokens, image_index, question_tokens, attention_mask)
+        return self.head(self.joint(encoded))
+
+    def forward(self, image_index: Tensor, attention_mask: Tensor, **inputs: Any) -> Tensor:
+        """Give logits (Q,A); the inputs are those of `encode`."""
+        return self.head(self.joint(self.encode(image_index, attention_mask, **inputs)))

@@ -37,6 +37,15 @@ def share_of(batch: Rows, images: Rows, rank: int, world_size: int) -> Rows:
     return np.array_split(together, world_size)[rank]
 
 
+def parts_of(rows: Rows, images: Rows, parts: int) -> list[Rows]:
+    """Cut `rows` into at most `parts` of about one size, none of them empty.
+
+    Cut after sorting by image, so that few images are encoded for two parts.
+    """
+    together = rows[np.argsort(images[rows], kind="stable")]
+    return np.array_split(together, max(1, min(parts, len(rows))))
+
+
 def step_seed(seed: int, step: int, rank: int) -> int:
     """Return the seed of a step's dropout: 63 bits, another for each step and each rank."""
     words = np.random.SeedSequence([seed, step, rank]).generate_state(1, np.uint64)

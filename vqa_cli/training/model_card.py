@@ -10,10 +10,9 @@ from vqa_cli import __version__
 def model_card(name: str, config: dict[str, Any], metrics: dict[str, Any]) -> str:
     """Describe a finished run from its config and metrics, as Markdown."""
     model, train = config["model"], config["settings"]["train"]
-    tuned = {
-        encoder: "frozen" if frozen else "tuned" for encoder, frozen in config["frozen"].items()
-    }
+    chosen = config["settings"]["model"]
     question_encoder = model["question_encoder"]
+    layers = _size(question_encoder, "num_hidden_layers", "n_layers")
     return f"""\
 # {name}
 
@@ -21,10 +20,11 @@ A visual question answering model: a classifier over {model["answers"]:,} answer
 
 | | |
 | --- | --- |
-| image encoder | timm {model["image_encoder"]["architecture"]}, {tuned["image_encoder"]} |
+| image encoder | timm {model["image_encoder"]["architecture"]}, {chosen["image_tuning"]} |
 | question encoder | {question_encoder["model_type"]}, \
-{question_encoder["num_hidden_layers"]} layers of width {question_encoder["hidden_size"]}, \
-{tuned["question_encoder"]} |
+{layers} {"layer" if layers == 1 else "layers"} of width \
+{_size(question_encoder, "hidden_size", "dim")}, \
+{chosen["question_tuning"]} |
 | fusion | {model["fusion"]}, width {model["width"]} |
 | trained on | {config["data"]["questions"]["train"]:,} questions, {train["epochs"]} epochs, \
 seed {train["seed"]} |
@@ -39,3 +39,8 @@ Ask it:
 It can only choose from the answers in `answers.json`. Its confidence is calibrated on the val
 split of its own data, and says little about images of another kind.
 """
+
+
+def _size(encoder: dict[str, Any], *names: str) -> int:
+    """Look a size up by the names that transformers' configurations have for it."""
+    return next(encoder[name] for name in names if name in encoder)

@@ -73,20 +73,21 @@ def soft_targets(
     )
 
 
-def loss_sum(
+def question_losses(
     objective: str, logits: Tensor, targets: Tensor, label_smoothing: float = 0.0
 ) -> Tensor:
-    """Logits (Q,A) and scores (Q,A) -> the summed loss of those Q questions that have a target.
+    """Logits (Q,A) and scores (Q,A) -> each question's loss (Q,), 0 without a target.
 
-    A sum, not a mean: the caller divides by the number of questions over all processes, so that
-    neither the number of processes nor a short last batch changes what a question weighs.
+    One a question, not their mean: the caller sums and divides by what all processes and all
+    parts of a batch hold together, so that none of these changes what a question weighs.
     """
-    total = targets.sum(-1, keepdim=True)
+    total = targets.sum(-1)
     if objective == "binary":
-        losses = F.binary_cross_entropy_with_logits(logits, targets, reduction="none")
-        return (losses * (total > 0)).sum()
-    shares = targets / total.clamp(min=torch.finfo(total.dtype).tiny)
-    return F.cross_entropy(logits, shares, reduction="sum", label_smoothing=label_smoothing)
+        losses = F.binary_cross_entropy_with_logits(logits, targets, reduction="none").sum(-1)
+    else:
+        shares = targets / total.unsqueeze(-1).clamp(min=torch.finfo(total.dtype).tiny)
+        losses = F.cross_entropy(logits, shares, reduction="none", label_smoothing=label_smoothing)
+    return losses * (total > 0)
 
 
 def activation_of(objective: str) -> str:

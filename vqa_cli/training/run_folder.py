@@ -36,7 +36,7 @@ def check_free(out: Path) -> None:
         if out.is_file():
             raise ModelError(f"--out {out}: is a file, and nothing is overwritten; name a folder")
         if out.is_dir() and any(out.iterdir()):
-            unfinished = (out / STATE).is_dir() and not is_finished(out)
+            unfinished = (out / "config.json").is_file() and not is_finished(out)
             hint = f", or go on with that run: vqa finetune --resume {out}" if unfinished else ""
             raise ModelError(
                 f"--out {out}: is not empty, and nothing is overwritten; name a new folder{hint}"
@@ -83,13 +83,13 @@ def find_unfinished(chosen: Path | None, runs: Path = RUNS) -> tuple[Path, dict[
         config = read_config(chosen)
         if config["kind"] != RUN:
             raise ModelError(f"{chosen}: an exported folder; only a run can be resumed")
-        if is_finished(chosen):
+        if is_finished(chosen) and not (chosen / STATE).is_dir():
             raise ModelError(f"{chosen}: this run is finished; there is nothing to resume")
         return chosen, config
     unfinished = [
         path.parent
         for path in runs.glob("*/config.json")
-        if (path.parent / STATE).is_dir() and not is_finished(path.parent)
+        if (path.parent / STATE).is_dir() or not is_finished(path.parent)
     ]
     if not unfinished:
         raise ModelError(

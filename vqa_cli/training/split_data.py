@@ -24,7 +24,7 @@ Inputs = dict[str, Tensor]
 class ImageInputs(Protocol):
     """Where a batch's images come from: pixels, or tokens of the feature store."""
 
-    def __call__(self, images: Rows) -> Inputs:
+    def __call__(self, images: Rows, draw: int | None = None) -> Inputs:
         """Give the model's arguments for `images` (B,)."""
         ...
 
@@ -32,8 +32,8 @@ class ImageInputs(Protocol):
 class QuestionInputs(Protocol):
     """Where a batch's questions come from: token ids, or tokens of the feature store."""
 
-    def __call__(self, questions: Rows) -> Inputs:
-        """Give the model's arguments for distinct questions `questions` (Q,)."""
+    def __call__(self, questions: Rows, draw: int | None = None) -> Inputs:
+        """Give the model's arguments for distinct questions `questions` (U,)."""
         ...
 
 
@@ -55,7 +55,7 @@ class Pixels:
         self._cache: dict[int, NDArray[np.uint8]] = {}
         self._room = limit
 
-    def __call__(self, images: Rows) -> Inputs:
+    def __call__(self, images: Rows, draw: int | None = None) -> Inputs:
         """Give `pixel_values` (B,3,H,W) of the images `images` (B,)."""
         pixels = np.stack(list(self._pool.map(self._read, images.tolist())))
         return {"pixel_values": torch.from_numpy(self._preprocessor.normalize(pixels))}
@@ -78,8 +78,8 @@ class TokenIds:
         self._token_ids = token_ids
         self._preprocessor = preprocessor
 
-    def __call__(self, questions: Rows) -> Inputs:
-        """Give `input_ids` and `attention_mask` (Q,L) of the questions `questions` (Q,)."""
+    def __call__(self, questions: Rows, draw: int | None = None) -> Inputs:
+        """Give `input_ids` and `attention_mask` (U,L) of the questions `questions` (U,)."""
         input_ids, mask = self._preprocessor.pad([self._token_ids[q] for q in questions.tolist()])
         return {"input_ids": torch.from_numpy(input_ids), "attention_mask": torch.from_numpy(mask)}
 
@@ -90,7 +90,7 @@ class ImageTokens:
     def __init__(self, store: FeatureStore, rows: Rows) -> None:
         self._store, self._rows = store, rows
 
-    def __call__(self, images: Rows) -> Inputs:
+    def __call__(self, images: Rows, draw: int | None = None) -> Inputs:
         """Give `image_tokens` (B,N,D) of the images `images` (B,)."""
         tokens = self._store.gather(self._rows[images])
         return {"image_tokens": torch.from_numpy(tokens).float()}
@@ -102,8 +102,8 @@ class QuestionTokens:
     def __init__(self, store: FeatureStore, rows: Rows) -> None:
         self._store, self._rows = store, rows
 
-    def __call__(self, questions: Rows) -> Inputs:
-        """Give `question_tokens` (Q,L,D) and `attention_mask` (Q,L) of `questions` (Q,)."""
+    def __call__(self, questions: Rows, draw: int | None = None) -> Inputs:
+        """Give `question_tokens` (U,L,D) and `attention_mask` (U,L) of `questions` (U,)."""
         tokens, mask = self._store.gather_padded(self._rows[questions])
         return {
             "question_tokens": torch.from_numpy(tokens).float(),
@@ -116,23 +116,32 @@ class SplitData:
     """The questions of one split.
 
     image (Q,): which image each is about. question (Q,): which distinct question it is.
+    ids: the names of the Q questions.
     """
 
     image: Rows
     question: Rows
     images: ImageInputs
     questions: QuestionInputs
+    ids: Sequence[str]
 
     def __len__(self) -> int:
         return len(self.image)
 
-    def inputs(self, rows: Rows) -> Inputs:
-        """Give the model's keyword arguments for the questions `rows`, each image once."""
-        distinct, image_index = np.unique(self.image[rows], return_inverse=True)
+    def inputs(self, rows: Rows, draw: int | None = None) -> Inputs:
+        """Give the model's keyword arguments for the questions `rows`.
+
+        Each image and each question comes once, however often it is in the batch. draw: which of
+        an item's random variants; None: the item as it is. The variant is a function of the item
+        and this number, never of the batch.
+        """
+        images, image_index = np.unique(self.image[rows], return_inverse=True)
+        questions, question_index = np.unique(self.question[rows], return_inverse=True)
         return {
-            "image_index": torch.from_numpy(image_index.astype(np.int64)),
-            **self.images(distinct),
-            **self.questions(self.question[rows]),
+            "image_index": torch.from_numpy(image_index),
+            "question_index": torch.from_numpy(question_index),
+            **self.images(images, draw),
+            **self.questions(questions, draw),
         }
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,21 +17,33 @@ from typing import Any
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
-from torch import nn
+from torch import Tensor
 
 from vqa_cli.errors import ModelError
-from vqa_cli.files import write_json
+from vqa_cli.files import replacing, write_json
+from vqa_cli.training.optimizer import Average, copy_into
 from vqa_cli.training.run_folder import STATE
+
+WEIGHTS, OPTIMIZER, AVERAGE, BEST = (
+    f"{name}.safetensors" for name in ("weights", "optimizer", "average", "best")
+)
+PROGRESS = "progress.json"
 
 
 @dataclass
 class Progress:
-    """Where a run stands. `step` counts the optimiser's steps from the run's beginning."""
+    """Where a run stands. `step` counts the optimiser's steps from the run's beginning.
+
+    accumulation: parts of a step's batch, more than the settings say where memory ran out.
+    stopped: why training ended before its last step.
+    """
 
     step: int = 0
+    accumulation: int = 0
     untrained_accuracy: float = -1.0
     best_accuracy: float = -1.0
     best_epoch: int = 0
+    stopped: str = ""
     seconds_features: float = 0.0
     seconds_training: float = 0.0
     epoch_loss: float = 0.0  # summed over the questions of the epoch so far
@@ -38,32 +51,51 @@ class Progress:
     history: list[dict[str, Any]] = field(default_factory=list)
 
 
-def save_state(
-    run: Path, model: nn.Module, optimizer: torch.optim.Optimizer, progress: Progress
-) -> None:
-    """Write the state of step `progress.step`, then remove older ones."""
+@dataclass(frozen=True)
+class Learning:
+    """All that changes while a run trains.
+
+    learned: the parameters, by name, in the optimiser's order.
+    """
+
+    learned: Mapping[str, Tensor]
+    optimizer: torch.optim.Optimizer
+    average: Average | None
+
+
+def save_state(run: Path, learning: Learning, progress: Progress) -> None:
+    """Write the state of step `progress.step`, then remove older ones.
+
+    Raises ModelError, with the state before intact, where it cannot be written.
+    """
     folder = run / STATE / f"step-{progress.step:09d}"
     temporary = run / STATE / f".tmp-{os.getpid()}"
     shutil.rmtree(temporary, ignore_errors=True)
-    temporary.mkdir(parents=True)
     try:
-        learned = {n: p.detach().cpu() for n, p in model.named_parameters() if p.requires_grad}
-        save_file(learned, temporary / "weights.safetensors")
-        save_file(_moments(optimizer), temporary / "optimizer.safetensors")
-        write_json(temporary / "progress.json", asdict(progress))
+        temporary.mkdir(parents=True)
+        save_file(_on_cpu(learning.learned), temporary / WEIGHTS)
+        save_file(_moments(learning), temporary / OPTIMIZER)
+        if learning.average is not None:
+            save_file(_on_cpu(learning.average.tensors), temporary / AVERAGE)
+        write_json(temporary / PROGRESS, asdict(progress))
         older = _states(run)
         if folder in older:  # saved at this very step before
             shutil.rmtree(folder)
             older.remove(folder)
         temporary.rename(folder)
+    except (OSError, SafetensorError) as error:
+        raise ModelError(
+            f"{run}: the state of step {progress.step:,} cannot be saved ({error}); make room, "
+            f"then go on from the one before: vqa finetune --resume {run}"
+        ) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     for path in older:
         shutil.rmtree(path)
 
 
-def load_state(run: Path, model: nn.Module, optimizer: torch.optim.Optimizer) -> Progress:
-    """Put the newest state into `model` and `optimizer` and return where the run stands.
+def load_state(run: Path, learning: Learning) -> Progress:
+    """Put the newest state into `learning` and return where the run stands.
 
     Raises ModelError where there is none, or where it is damaged.
     """
@@ -72,19 +104,43 @@ def load_state(run: Path, model: nn.Module, optimizer: torch.optim.Optimizer) ->
         raise ModelError(f"{run}: there is no state to resume from; train again")
     folder = states[-1]
     try:
-        weights = load_file(folder / "weights.safetensors")
-        moments = load_file(folder / "optimizer.safetensors")
-        progress = Progress(**json.loads((folder / "progress.json").read_text(encoding="utf-8")))
+        weights, moments = load_file(folder / WEIGHTS), load_file(folder / OPTIMIZER)
+        averages = load_file(folder / AVERAGE) if learning.average is not None else {}
+        progress = Progress(**json.loads((folder / PROGRESS).read_text(encoding="utf-8")))
     except (OSError, SafetensorError, ValueError, TypeError) as error:
         raise ModelError(f"{folder}: the state is damaged ({error}); train again") from error
-    learned = {name: p for name, p in model.named_parameters() if p.requires_grad}
-    if learned.keys() != weights.keys():
+    if learning.learned.keys() != weights.keys():
         raise ModelError(f"{folder}: the state is of another model; train again")
-    with torch.no_grad():
-        for name, parameter in learned.items():
-            parameter.copy_(weights[name])
-    _restore_moments(optimizer, moments)
+    copy_into(learning.learned, weights)
+    _restore_moments(learning, moments)
+    if learning.average is not None:
+        learning.average.restore(averages)
     return progress
+
+
+def save_best(run: Path, learned: Mapping[str, Tensor]) -> None:
+    """Keep the parameters of the best epoch so far.
+
+    Raises ModelError, with those before intact, where they cannot be written.
+    """
+    try:
+        (run / STATE).mkdir(exist_ok=True)
+        with replacing(run / STATE / BEST) as temporary:
+            save_file(_on_cpu(learned), temporary)
+    except (OSError, SafetensorError) as error:
+        raise ModelError(
+            f"{run}: the best weights cannot be saved ({error}); make room, then go on: "
+            f"vqa finetune --resume {run}"
+        ) from error
+
+
+def load_best(run: Path) -> dict[str, Tensor]:
+    """Return the parameters of the best epoch. Raises ModelError where they are damaged."""
+    path = run / STATE / BEST
+    try:
+        return load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise ModelError(f"{path}: is damaged ({error}); train again") from error
 
 
 def has_state(run: Path) -> bool:
@@ -96,21 +152,23 @@ def _states(run: Path) -> list[Path]:
     return sorted((run / STATE).glob("step-*"))
 
 
-def _parameters(optimizer: torch.optim.Optimizer) -> list[nn.Parameter]:
-    return [parameter for group in optimizer.param_groups for parameter in group["params"]]
+def _on_cpu(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
 
 
-def _moments(optimizer: torch.optim.Optimizer) -> dict[str, torch.Tensor]:
-    return {
-        f"{index}.{name}": value.detach().cpu().contiguous()
-        for index, parameter in enumerate(_parameters(optimizer))
-        for name, value in optimizer.state.get(parameter, {}).items()
-    }
+def _moments(learning: Learning) -> dict[str, Tensor]:
+    return _on_cpu(
+        {
+            f"{index}.{name}": value
+            for index, parameter in enumerate(learning.learned.values())
+            for name, value in learning.optimizer.state.get(parameter, {}).items()
+        }
+    )
 
 
-def _restore_moments(optimizer: torch.optim.Optimizer, moments: dict[str, torch.Tensor]) -> None:
-    parameters = _parameters(optimizer)
+def _restore_moments(learning: Learning, moments: Mapping[str, Tensor]) -> None:
+    parameters = list(learning.learned.values())
     for key, value in moments.items():
         index, name = key.split(".", 1)
         parameter = parameters[int(index)]
-        optimizer.state[parameter][name] = value.to(parameter.device)
+        learning.optimizer.state[parameter][name] = value.to(parameter.device)

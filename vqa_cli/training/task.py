@@ -26,7 +26,6 @@ from vqa_cli.models.extraction import (
 from vqa_cli.models.extraction_loop import Processes
 from vqa_cli.training.batches import Rows
 from vqa_cli.training.objective import SoftTargets, soft_targets
-from vqa_cli.training.recipe import Task
 from vqa_cli.training.split_data import (
     ImageInputs,
     ImageTokens,
@@ -36,6 +35,7 @@ from vqa_cli.training.split_data import (
     SplitData,
     TokenIds,
 )
+from vqa_cli.training.step import Task
 from vqa_cli.training.validation import Validation
 
 if TYPE_CHECKING:
@@ -78,8 +78,8 @@ def build_task(
     texts, question_of = _numbered([frame["question"] for frame in frames])
     images, questions = _image_inputs(context, files), _question_inputs(context, texts)
     train, val = (
-        SplitData(image, question, images, questions)
-        for image, question in zip(image_of, question_of, strict=True)
+        SplitData(image, question, images, questions, frame["question_id"].array)
+        for image, question, frame in zip(image_of, question_of, frames, strict=True)
     )
     train_targets, val_targets = (_targets(frame, checkpoint) for frame in frames)
     rows = np.flatnonzero(train_targets.has_target())

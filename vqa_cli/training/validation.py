@@ -17,7 +17,7 @@ from vqa_cli.evaluation.calibration import fit_confidence
 from vqa_cli.evaluation.metrics import score
 from vqa_cli.model_folder import Confidence
 from vqa_cli.training.batches import Rows, share_of
-from vqa_cli.training.objective import SoftTargets, activation_of, loss_sum
+from vqa_cli.training.objective import SoftTargets, activation_of, question_losses
 from vqa_cli.training.split_data import SplitData, prefetched
 
 BATCH = 512
@@ -63,7 +63,7 @@ class Validation:
         for rows, logits in self.predict(model, share, accelerator.device):
             predicted[rows] = logits.argmax(-1).to(torch.float32)
             targets = self.targets.dense(rows, logits.shape[1]).to(logits.device)
-            loss[0] += loss_sum(self.objective, logits, targets)
+            loss[0] += question_losses(self.objective, logits, targets).sum()
             loss[1] += has_target[rows].sum()
         predicted = accelerator.reduce(predicted, "sum")  # each row was computed by one process
         loss = accelerator.reduce(loss, "sum")

@@ -1,0 +1,148 @@
+"""One optimiser step: the batch in parts, their gradients summed, clipped and applied."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from accelerate import Accelerator
+from torch import Tensor
+
+from vqa_cli.config import TrainSettings
+from vqa_cli.errors import ModelError
+from vqa_cli.training.batches import Rows, step_seed
+from vqa_cli.training.learner import Learner
+from vqa_cli.training.objective import SoftTargets
+from vqa_cli.training.optimizer import rate_factor
+from vqa_cli.training.split_data import Inputs, SplitData
+from vqa_cli.training.validation import Validation
+
+NAMED = 8
+"""So many question ids fit in a message."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is learned from, and what tells how well."""
+
+    train: SplitData
+    targets: SoftTargets
+    rows: Rows  # the rows of `train` that have a target
+    validation: Validation
+
+
+@dataclass(frozen=True)
+class Part:
+    """What one process computes at once of a batch.
+
+    idle: it has no share of a short batch. Its one row counts for nothing, but it must take part,
+    since the others wait for its gradients.
+    """
+
+    rows: Rows
+    idle: bool = False
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What a step did: the summed loss of this process's questions, and the gradient's norm."""
+
+    loss: float
+    questions: int
+    gradient_norm: float
+
+
+class DivergedError(ModelError):
+    """The loss or its gradient is no number any more."""
+
+
+class OutOfMemoryError(Exception):
+    """The accelerator's memory holds no part of this size; nothing has changed."""
+
+
+class Stepper:
+    """Takes the steps of one run. `steps`: how many there are in all."""
+
+    def __init__(
+        self,
+        learner: Learner,
+        optimizer: torch.optim.Optimizer,
+        task: Task,
+        settings: TrainSettings,
+        accelerator: Accelerator,
+        steps: int,
+    ) -> None:
+        self.learner, self.optimizer, self.task = learner, optimizer, task
+        self.settings, self.accelerator, self.steps = settings, accelerator, steps
+        self.wrapped = accelerator.prepare_model(learner)
+        self.asleep: Sequence[Tensor] = ()
+        """Parameters that do not learn yet."""
+
+    def take(
+        self, step: int, batch: Rows, parts: Sequence[Part], loaded: Iterator[Inputs]
+    ) -> Taken:
+        """Take step number `step` on the rows `batch`, of which `parts` are this process's.
+
+        loaded: gives the inputs of each part. Raises, before any weight has changed, DivergedError
+        where the gradient is no number, and OutOfMemoryError.
+        """
+        torch.manual_seed(
+            step_seed(self.settings.seed, step, self.accelerator.process_index)
+        )  # dropout
+        loss, questions, broken = 0.0, 0, [batch[:0]]
+        for place, part in enumerate(parts, start=1):
+            inputs = next(loaded)
+            # The processes exchange gradients once a step, with the last part.
+            with nullcontext() if place == len(parts) else self.accelerator.no_sync(self.wrapped):
+                losses = self._backward_if_it_fits(part, inputs, len(batch))
+            if not part.idle:
+                loss += float(losses.sum())
+                questions += len(part.rows)
+                broken.append(part.rows[~torch.isfinite(losses).cpu().numpy()])
+        for parameter in self.asleep:
+            parameter.grad = None
+        norm = float(
+            self.accelerator.clip_grad_norm_(
+                self.wrapped.parameters(), self.settings.max_gradient_norm
+            )
+        )
+        if not math.isfinite(norm):
+            raise DivergedError(self._explain(step, batch, np.concatenate(broken)))
+        factor = rate_factor(self.settings.schedule, step, self.steps, self.settings.warmup)
+        for group in self.optimizer.param_groups:
+            group["lr"] = group["peak"] * factor
+        self.optimizer.step()
+        self.optimizer.zero_grad()
+        return Taken(loss, questions, norm)
+
+    def _backward_if_it_fits(self, part: Part, inputs: Inputs, questions: int) -> Tensor:
+        try:
+            return self._backward(part, inputs, questions)
+        except torch.OutOfMemoryError:
+            pass  # what it holds is free only after this block
+        self.optimizer.zero_grad()
+        torch.cuda.empty_cache()
+        raise OutOfMemoryError(f"{len(part.rows)} questions at once")
+
+    def _backward(self, part: Part, inputs: Inputs, questions: int) -> Tensor:
+        """Add the gradients of a part of a batch of `questions`; give its losses (Q,)."""
+        device = self.accelerator.device
+        on_device = {name: tensor.to(device) for name, tensor in inputs.items()}
+        targets = self.task.targets.dense(part.rows, self.learner.model.config.answers).to(device)
+        losses: Tensor = self.wrapped(on_device, targets)
+        # The processes' gradients are averaged; so every question of the batch weighs the same,
+        # whichever process and part computes it.
+        share = self.accelerator.num_processes / questions * (not part.idle)
+        self.accelerator.backward(losses.sum() * share)
+        return losses.detach()
+
+    def _explain(self, step: int, batch: Rows, broken: Rows) -> str:
+        rows = broken if len(broken) else batch
+        ids = ", ".join(str(self.task.train.ids[row]) for row in rows[:NAMED])
+        more = f" and {len(rows) - NAMED:,} more" if len(rows) > NAMED else ""
+        which = "the loss is no number for" if len(broken) else "the gradient is no number for"
+        return f"step {step + 1:,}: {which} question {ids}{more}"
