@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import functools
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,8 @@ from vqa_cli.config import FUSIONS
 from vqa_cli.errors import ModelError
 from vqa_cli.export import onnx_export
 from vqa_cli.export.onnx_export import OPSET, export_answerer, export_image_encoder, save, strip
+from vqa_cli.models.recurrent_encoder import recurrent_config
+from vqa_cli.models.vqa_model import VQAModel
 
 ARCHITECTURES = ("test_resnet", "test_vit")
 SIZES = [(1, 1, 2), (1, 5, 9), (4, 1, 3), (3, 3, 3), (5, 2, 40)]  # B, Q, L: none as traced
@@ -62,8 +65,27 @@ def test_the_image_encoders_graph_gives_the_models_tokens(architecture: str, fol
 def test_the_answerers_graph_gives_the_models_logits(
     fusion: str, architecture: str, folder: Path
 ) -> None:
-    model = tiny_model(fusion, architecture)
-    session = open_graph(answerer_of(fusion, architecture, folder))
+    agrees(tiny_model(fusion, architecture), answerer_of(fusion, architecture, folder))
+
+
+@pytest.mark.parametrize(("kind", "fusion"), [("gru", "attention"), ("lstm", "cross")])
+def test_recurrent_question_encoders_take_any_number_of_questions_and_tokens(
+    kind: str, fusion: str, folder: Path
+) -> None:
+    torch.manual_seed(0)
+    question_encoder = recurrent_config(kind, 100, 100, 64, 0).to_dict()
+    config = replace(tiny_model(fusion).config, question_encoder=question_encoder)
+    model = VQAModel.from_config(config).eval()
+    path = folder / f"{kind}.onnx"
+    export_answerer(model, path)
+    agrees(model, path)
+    operators = [node.op_type for node in onnx.load(path).graph.node]
+    assert operators.count(kind.upper()) == 2  # one for each direction; no loop written out
+
+
+def agrees(model: VQAModel, path: Path) -> None:
+    """The graph at `path` gives the model's logits at sizes that were not traced."""
+    session = open_graph(path)
     draw = torch.Generator().manual_seed(0)
     for images, questions, tokens in SIZES:
         lengths = torch.randint(2, tokens + 1, (questions, 1), generator=draw)
