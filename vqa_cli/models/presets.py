@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from vqa_cli.config import ModelSettings
 from vqa_cli.console import SILENT, Reporter
 from vqa_cli.models import hub
 from vqa_cli.models.image_encoder import ImageEncoderConfig, default_repository
@@ -81,34 +82,38 @@ def tiny_question_encoder(vocab_size: int, max_question_tokens: int) -> dict[str
     }
 
 
-def resolve_preset(name: str, *, offline: bool, report: Reporter = SILENT) -> str:
+def resolve_preset(settings: ModelSettings, *, offline: bool, report: Reporter = SILENT) -> str:
     """Return the preset's name; `auto` becomes `small` where its weights are at hand.
 
-    `auto` never fails: it falls back to `tiny`, and says so.
+    Only the weights of encoders that the user did not name count: no other is used. `auto` never
+    fails: it falls back to `tiny`, and says so.
     """
-    if name != "auto":
-        return name
-    repositories = needed_repositories("small")
-    missing = [repository for repository in repositories if not hub.is_cached(repository)]
+    if settings.preset != "auto":
+        return settings.preset
+    needed = _unnamed(PRESETS["small"], settings)
+    if not needed:
+        return "small"  # for its sizes
+    missing = [repository for repository in needed.values() if not hub.is_cached(repository)]
+    encoders = " and ".join(needed)
     if not missing:
-        report.notice("preset small: its pretrained encoders are in the local cache")
+        report.notice(f"preset small: its pretrained {encoders} in the local cache")
         return "small"
     if not hub.is_offline(offline) and all(map(hub.answers_at_once, missing)):
-        report.notice(
-            f"preset small: its pretrained encoders are on the hub ({', '.join(missing)})"
-        )
+        report.notice(f"preset small: its pretrained {encoders} on the hub ({', '.join(missing)})")
         return "small"
     report.warn(
-        "preset tiny: both encoders are trained from scratch, because the pretrained ones of "
-        f"preset small are neither in the local cache nor within reach ({', '.join(missing)}); "
-        "--preset small insists on them"
+        f"preset tiny: {encoders} from scratch, because what preset small has pretrained is "
+        f"neither in the local cache nor within reach ({', '.join(missing)}); --preset small "
+        "insists on it"
     )
     return "tiny"
 
 
-def needed_repositories(preset: str) -> tuple[str, str]:
-    """Return the hub repositories of a preset's two pretrained encoders."""
-    chosen = PRESETS[preset]
-    assert chosen.image_encoder is not None
-    assert chosen.question_encoder is not None
-    return default_repository(chosen.image_encoder), chosen.question_encoder
+def _unnamed(preset: Preset, settings: ModelSettings) -> dict[str, str]:
+    """Give the hub repositories of the pretrained encoders that a preset decides on."""
+    needed = {}
+    if preset.image_encoder and settings.image_encoder is None:
+        needed["image encoder"] = default_repository(preset.image_encoder)
+    if preset.question_encoder and settings.question_encoder is None:
+        needed["question encoder"] = preset.question_encoder
+    return needed
