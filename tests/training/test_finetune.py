@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-import csv
 import json
-import os
-import signal
 from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import load_file
 
 from tests.drawing import draw_shapes, write_shapes
-from vqa_cli.config import DeviceSettings, ModelSettings, PrepareSettings, TrainSettings
-from vqa_cli.console import Silent
-from vqa_cli.errors import DataError, ModelError
+from tests.training.small_runs import Listener, StopAt, history, same, train, weights
+from vqa_cli.errors import DataError
 from vqa_cli.models.checkpoint import load_checkpoint
-from vqa_cli.training.finetune import FinetuneResult, finetune, resume
+from vqa_cli.training.finetune import resume
 from vqa_cli.training.run_folder import find_unfinished
 
-DEVICE = DeviceSettings(device="cpu", precision="float32", threads=1)
+FROZEN = {"image_tuning": "frozen", "question_tuning": "frozen"}
 FILES = {
     "README.md",
     "answers.json",
@@ -34,50 +29,9 @@ FILES = {
 }
 
 
-class Listener(Silent):
-    def __init__(self) -> None:
-        self.said: list[str] = []
-
-    def notice(self, text: str) -> None:
-        self.said.append(text)
-
-
-class StopAt(Listener):
-    """Presses Ctrl-C after so many steps."""
-
-    def __init__(self, step: int) -> None:
-        super().__init__()
-        self.step = step
-
-    def progress(self, stage: str, done: int, total: int, note: str = "") -> None:
-        if stage == "training" and done == self.step:
-            os.kill(os.getpid(), signal.SIGINT)
-
-
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_shapes(tmp_path_factory.mktemp("data") / "shapes", count=24)
-
-
-def train(folder: Path, out: Path, report: Silent | None = None, **model: str) -> FinetuneResult:
-    return finetune(
-        folder,
-        model=ModelSettings(preset="tiny", image_size=32, **model),
-        train=TrainSettings(epochs=3, batch_size=16),
-        device=DEVICE,
-        prepare=PrepareSettings(),
-        out=out,
-        report=report or Silent(),
-    )
-
-
-def weights(run: Path) -> dict[str, torch.Tensor]:
-    return load_file(run / "model.safetensors")
-
-
-def same(one: Path, other: Path) -> bool:
-    a, b = weights(one), weights(other)
-    return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
 
 
 @pytest.fixture(scope="module")
@@ -119,12 +73,11 @@ def test_a_stopped_run_resumes_to_the_same_weights(
 
 @pytest.mark.parametrize("fusion", ["concat", "joint"])
 def test_frozen_encoders_keep_their_weights(folder: Path, tmp_path: Path, fusion: str) -> None:
-    frozen = {"image_tuning": "frozen", "question_tuning": "frozen"}
     before, after = tmp_path / "before", tmp_path / "after"
     with pytest.raises(KeyboardInterrupt):
-        train(folder, before, StopAt(1), fusion=fusion, **frozen)
+        train(folder, before, StopAt(1), model={"fusion": fusion, **FROZEN})
     start = weights(before)
-    train(folder, after, fusion=fusion, **frozen)
+    train(folder, after, model={"fusion": fusion, **FROZEN})
     end = weights(after)
     encoders = [name for name in start if "_encoder." in name]
     assert encoders
@@ -135,10 +88,9 @@ def test_frozen_encoders_keep_their_weights(folder: Path, tmp_path: Path, fusion
 def test_a_second_run_with_the_same_frozen_encoder_skips_the_features(
     folder: Path, tmp_path: Path
 ) -> None:
-    frozen = {"image_tuning": "frozen", "question_tuning": "frozen"}
-    train(folder, tmp_path / "first", **frozen)
+    train(folder, tmp_path / "first", model=FROZEN)
     listener = Listener()
-    train(folder, tmp_path / "second", listener, **frozen)
+    train(folder, tmp_path / "second", listener, model=FROZEN)
     assert sum("features: all" in line for line in listener.said) == 2
     assert same(tmp_path / "first", tmp_path / "second")
 
@@ -154,33 +106,12 @@ def test_data_that_changed_is_not_resumed(tmp_path: Path) -> None:
         resume(*find_unfinished(tmp_path / "run"))
 
 
-def test_a_loss_that_is_no_number_stops_and_keeps_the_weights(folder: Path, tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match="learning-rate"):
-        finetune(
-            folder,
-            model=ModelSettings(preset="tiny", image_size=32),
-            train=TrainSettings(epochs=2, batch_size=16, learning_rate=1e30, warmup=0),
-            device=DEVICE,
-            prepare=PrepareSettings(),
-            out=tmp_path / "run",
-        )
-    assert all(t.isfinite().all() for t in weights(tmp_path / "run").values())
-
-
 def test_the_score_before_training_is_recorded(run: Path, folder: Path, tmp_path: Path) -> None:
     metrics = json.loads((run / "metrics.json").read_text())
     gain = metrics["val_accuracy"] - metrics["val_accuracy_untrained"]
     assert metrics["val_accuracy_gain"] == pytest.approx(gain)
-    still = finetune(
-        folder,
-        model=ModelSettings(preset="tiny", image_size=32),
-        train=TrainSettings(
-            epochs=1, batch_size=16, learning_rate=1e-30, encoder_learning_rate=1e-30
-        ),
-        device=DEVICE,
-        prepare=PrepareSettings(),
-        out=tmp_path / "still",
-    )
+    rates = {"learning_rate": 1e-30, "encoder_learning_rate": 1e-30}
+    still = train(folder, tmp_path / "still", epochs=1, **rates)
     assert still.val_accuracy == still.val_accuracy_untrained == metrics["val_accuracy_untrained"]
 
 
@@ -203,18 +134,10 @@ def test_several_annotators_are_learned_answer_by_answer(annotated: Path, tmp_pa
     assert checkpoint.config["settings"]["train"]["objective"] == "binary"
     assert checkpoint.confidence.activation == "sigmoid"
     assert checkpoint.confidence.temperature != 1.0
-    with (made / "history.csv").open() as stream:
-        losses = [float(row["loss"]) for row in csv.DictReader(stream)]
+    losses = [epoch["loss"] for epoch in history(made)]
     assert losses == sorted(losses, reverse=True)
 
 
 def test_the_objective_is_a_setting(annotated: Path, tmp_path: Path) -> None:
-    made = finetune(
-        annotated,
-        model=ModelSettings(preset="tiny", image_size=32),
-        train=TrainSettings(epochs=1, batch_size=16, objective="cross-entropy"),
-        device=DEVICE,
-        prepare=PrepareSettings(),
-        out=tmp_path / "run",
-    ).run
+    made = train(annotated, tmp_path / "run", epochs=1, objective="cross-entropy").run
     assert load_checkpoint(made).confidence.activation == "softmax"
