@@ -54,7 +54,10 @@ def with_settings(*classes: type[Settings]) -> Callable[[Callable[..., None]], C
             settings = resolve(flags, arguments.pop("config") if classes else None)
             if classes:
                 arguments["settings"] = settings
-            command(**arguments, console=console)
+            try:
+                command(**arguments, console=console)
+            finally:
+                console.close()
 
         added = [_parameter(cls, spec) for cls in classes for spec in fields(cast(Any, cls))]
         signature = own.replace(parameters=[*kept, *added, *_common(bool(classes))])
