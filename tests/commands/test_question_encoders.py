@@ -1,0 +1,64 @@
+"""From data to an exported folder with the question encoders that are no BERT."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from tests.drawing import write_shapes
+from vqa_cli.cli import app
+from vqa_cli.data.feature_cache import list_stores
+
+TINY = ("--preset", "tiny", "--image-size", "32", "--threads", "1", "--device", "cpu", "-q")
+
+
+def vqa(*arguments: object) -> Result:
+    return CliRunner().invoke(app, [*map(str, arguments)])
+
+
+def done(result: Result) -> str:
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+def test_a_gru_is_fine_tuned_evaluated_exported_and_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    data = write_shapes(Path("shapes"))
+    chosen = ("--question-encoder", "gru", "--epochs", 3, "--batch-size", 16)
+    trained = json.loads(done(vqa("finetune", data, *TINY, *chosen, "--out", "run", "--json")))
+    assert trained["val_accuracy"] > trained["val_accuracy_untrained"]
+    card = Path("run/README.md").read_text()
+    assert "| question encoder | gru, 1 layer of width 128, full |" in card
+
+    scored = json.loads(done(vqa("evaluate", data, "-m", "run", "--split", "val", "--json", "-q")))
+    assert scored["accuracy"] == pytest.approx(trained["val_accuracy"])
+
+    exported = json.loads(done(vqa("export", "run", "--out", "exported", "--json", "-q")))
+    assert exported["parity_max_abs_diff"] <= 1e-3
+    ask = ("ask", "shapes/images/000.png", "what color is the shape?", "--json", "-q")
+    by_torch, by_onnx = (json.loads(done(vqa(*ask, "-m", m))) for m in ("run", "exported"))
+    assert by_onnx["answer"] == by_torch["answer"]
+    assert by_onnx["confidence"] == pytest.approx(by_torch["confidence"], abs=1e-4)
+
+
+def test_a_frozen_lstm_is_encoded_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A random encoder that stays as it is: of little use, and possible."""
+    monkeypatch.chdir(tmp_path)
+    data = write_shapes(Path("shapes"))
+    chosen = ("--question-encoder", "lstm", "--question-tuning", "frozen", "--epochs", 1)
+    done(vqa("finetune", data, *TINY, *chosen, "--out", "run"))
+    stores = list_stores(data / ".vqa" / "features")
+    assert [store.key["kind"] for store in stores] == ["question"]
+
+
+@pytest.mark.parametrize("encoder", ["gru", "lstm"])
+def test_the_joint_fusion_needs_a_bert_like_encoder(encoder: str, tmp_path: Path) -> None:
+    result = vqa("finetune", tmp_path, "--question-encoder", encoder, "--fusion", "joint")
+    assert result.exit_code == 2
+    assert "--fusion joint runs a BERT-like encoder over question and image, and " in result.stderr
+    assert f"--question-encoder {encoder} is none: choose another fusion" in result.stderr
