@@ -9,9 +9,9 @@ shard that has to be made again gets the same bytes.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -37,6 +37,21 @@ IMAGES_PER_SHARD = 256
 QUESTIONS_PER_SHARD = 4096
 CPU_BATCH, GPU_BATCH = 8, 64
 """Images. On a CPU a batch whose activations stay in its caches is a fifth faster than 32."""
+
+
+@dataclass(frozen=True)
+class View:
+    """A changed image that is kept beside the plain one.
+
+    digest: the content of the image that it is a view of. change: uint8 (H,W,3) -> the same, of
+    any thread, any time, with the same result.
+    """
+
+    digest: str
+    change: Callable[[NDArray[np.uint8]], NDArray[np.uint8]]
+
+
+NO_VIEWS: Mapping[str, View] = {}
 
 
 def weights_digest(module: nn.Module) -> str:
@@ -84,15 +99,17 @@ def extract_images(
     store: FeatureStore,
     device: Device,
     *,
+    views: Mapping[str, View] = NO_VIEWS,
     batch_size: int | None = None,
     max_pixels: int = MAX_PIXELS,
     report: Reporter = SILENT,
     processes: Processes = ALONE,
 ) -> Extraction:
-    """Encode the images that the store lacks; the encoder is left on the device.
+    """Encode the images and views that the store lacks; the encoder is left on the device.
 
     encoder: pixel_values (B,3,H,W) -> (B,N,D), with N as `tokens` and D as `width`.
-    files: each with the hex SHA-256 of its content. batch_size: default by device.
+    files: each with the hex SHA-256 of its content. views: of these, each by its own name in the
+    store (64 hex digits). batch_size: default by device.
 
     Raises DataError where an image cannot be read or is not the one that was hashed, or where
     the disk has no room; ModelError where the encoder gives what float16 cannot hold.
@@ -106,17 +123,28 @@ def extract_images(
     def read(digest: str) -> NDArray[np.uint8]:
         return _read_pixels(preprocessor, paths[digest], digest, max_pixels)
 
-    def load(digests: Sequence[str]) -> tuple[Tensor, ...]:
+    def source(key: str) -> str:
+        return views[key].digest if key in views else key
+
+    def load(keys: Sequence[str]) -> tuple[Tensor, ...]:
         height, width = preprocessor.transform.height, preprocessor.transform.width
         pixels = np.zeros((count, height, width, 3), dtype=np.uint8)
-        for place, image in enumerate(readers.map(read, digests)):
+        digests = list(dict.fromkeys(map(source, keys)))  # several views share one reading
+        plain = dict(zip(digests, readers.map(read, digests), strict=True))
+
+        def shown(key: str) -> NDArray[np.uint8]:
+            return views[key].change(plain[views[key].digest]) if key in views else plain[key]
+
+        for place, image in enumerate(readers.map(shown, keys)):
             pixels[place] = image
         return (torch.from_numpy(preprocessor.normalize(pixels)),)
 
     def encode(pixel_values: Tensor) -> Tensor:
         return encoder(pixel_values.contiguous(memory_format=torch.channels_last))
 
-    lengths = dict.fromkeys(sorted(paths), encoder.tokens)
+    # An image's views follow it, so that most of them are in its batch.
+    keys = sorted({*paths, *views}, key=lambda key: (source(key), key in views, key))
+    lengths = dict.fromkeys(keys, encoder.tokens)
     work = Work("image", lengths, IMAGES_PER_SHARD, count, load, encode)
     with readers:
         return run(work, encoder, store, device, report, processes)

@@ -6,6 +6,7 @@ stopped anywhere can be built again from its folder alone.
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -38,13 +39,21 @@ BEFORE_STEPS = 1 << 40
 """A step number that no run reaches, for what is random before the first one."""
 
 
+FURTHER_WORDS = "augmentation_words.toml"
+"""A run keeps what it was given, so that it is resumed with that, whatever became of the file."""
+
+
 @dataclass(frozen=True)
 class Beginning:
-    """What a run folder says of how to train: the base weights, and the settings."""
+    """What a run folder says of how to train: the base weights, and the settings.
+
+    further_words: the run's own copy of the words that forbid a change, where there are any.
+    """
 
     checkpoint: Checkpoint
     train: TrainSettings
     augment: AugmentSettings
+    further_words: Path | None
 
     @classmethod
     def of(cls, run: Path) -> Beginning:
@@ -55,6 +64,7 @@ class Beginning:
             checkpoint,
             TrainSettings.from_mapping(settings["train"]),
             AugmentSettings.from_mapping(settings["augment"]),
+            run / FURTHER_WORDS if settings["augment"]["augmentation_words"] else None,
         )
 
     def learner(self) -> Learner:
@@ -92,6 +102,8 @@ def begin_run(
         model = replace(
             model, image_tuning=built.image_tuning, question_tuning=built.question_tuning
         )
+        if augment.augmentation_words:
+            shutil.copyfile(augment.augmentation_words, run / FURTHER_WORDS)
         where = replace(asked, precision=device.precision, threads=device.threads)
         _write(
             run, data, built, {s.section: s.to_mapping() for s in (model, train, augment, where)}

@@ -21,6 +21,7 @@ from vqa_cli.data.prepared import PreparedDataset, open_or_prepare
 from vqa_cli.device import Device, apply_threads, choose_device
 from vqa_cli.errors import DataError, ModelError
 from vqa_cli.models.building import build_model
+from vqa_cli.training.augmentation_rules import Words
 from vqa_cli.training.beginning import Beginning, begin_run
 from vqa_cli.training.defaults import resolved
 from vqa_cli.training.finishing import FinetuneResult, finish, is_decided, promote
@@ -56,6 +57,8 @@ def finetune(
     started = time.monotonic()
     augment = augment or AugmentSettings()
     check_together(model, train, augment)
+    if augment.augmentation_words:
+        Words.load(Path(augment.augmentation_words))  # wrong ones are told before anything is made
     chosen, accelerator, report = _start(device, report)
     with accelerator.main_process_first():
         data = open_or_prepare(source, prepare, report, images=images)
@@ -141,7 +144,7 @@ def _go_on(
     settings = beginning.train
     learner = beginning.learner()
     progress, features = Progress(accumulation=settings.accumulation), time.monotonic()
-    task = build_task(beginning.checkpoint, data, device, settings.objective, accelerator, report)
+    task = build_task(beginning, data, device, accelerator, report)
     learner.to(accelerator.device)
     learning = beginning.learning(learner)
     if has_state(run):

@@ -16,6 +16,7 @@ from torch import Tensor
 from vqa_cli.data.feature_store import FeatureStore
 from vqa_cli.data.images import MAX_PIXELS
 from vqa_cli.data.preprocessor import Preprocessor
+from vqa_cli.training.augmentation import drawn_views
 from vqa_cli.training.batches import Rows
 
 Inputs = dict[str, Tensor]
@@ -37,8 +38,15 @@ class QuestionInputs(Protocol):
         ...
 
 
+ShowView = Callable[[NDArray[np.uint8], int, int], NDArray[np.uint8]]
+"""Pixels (H,W,3) of an image, its number, the draw -> a view of it (H,W,3)."""
+
+
 class Pixels:
-    """Decoded images as `pixel_values`, kept in memory as uint8 while they fit `limit` bytes."""
+    """Decoded images as `pixel_values`, kept in memory as uint8 while they fit `limit` bytes.
+
+    view: what a draw shows of an image; None: the image, always.
+    """
 
     def __init__(
         self,
@@ -47,8 +55,10 @@ class Pixels:
         threads: int,
         max_pixels: int = MAX_PIXELS,
         limit: int = 1 << 30,
+        view: ShowView | None = None,
     ) -> None:
         self._files = files
+        self._view = view
         self._preprocessor = preprocessor
         self._max_pixels = max_pixels
         self._pool = ThreadPoolExecutor(threads)
@@ -57,8 +67,13 @@ class Pixels:
 
     def __call__(self, images: Rows, draw: int | None = None) -> Inputs:
         """Give `pixel_values` (B,3,H,W) of the images `images` (B,)."""
-        pixels = np.stack(list(self._pool.map(self._read, images.tolist())))
+        shown = self._pool.map(lambda image: self._show(image, draw), images.tolist())
+        pixels = np.stack(list(shown))
         return {"pixel_values": torch.from_numpy(self._preprocessor.normalize(pixels))}
+
+    def _show(self, image: int, draw: int | None) -> NDArray[np.uint8]:
+        pixels = self._read(image)
+        return pixels if self._view is None or draw is None else self._view(pixels, image, draw)
 
     def _read(self, image: int) -> NDArray[np.uint8]:
         cached = self._cache.get(image)
@@ -96,6 +111,26 @@ class ImageTokens:
         return {"image_tokens": torch.from_numpy(tokens).float()}
 
 
+class ViewTokens:
+    """Tokens of the views of each image, of which a draw shows one; without a draw the plain one.
+
+    rows (images, views): the store's rows, the plain image first. hashes (images,): 64 bits of
+    each image and the seed.
+    """
+
+    def __init__(self, store: FeatureStore, rows: Rows, hashes: NDArray[np.uint64]) -> None:
+        self._views = rows.shape[1]
+        self._tokens = ImageTokens(store, rows.reshape(-1))
+        self._hashes = hashes
+
+    def __call__(self, images: Rows, draw: int | None = None) -> Inputs:
+        """Give `image_tokens` (B,N,D) of the images `images` (B,)."""
+        plain = images * self._views
+        if draw is None:
+            return self._tokens(plain)
+        return self._tokens(plain + drawn_views(self._hashes[images], draw, self._views))
+
+
 class QuestionTokens:
     """Question tokens of the feature store; `rows` has the store's row of each question."""
 
@@ -116,7 +151,8 @@ class SplitData:
     """The questions of one split.
 
     image (Q,): which image each is about. question (Q,): which distinct question it is.
-    ids: the names of the Q questions.
+    ids: the names of the Q questions. second: whether a draw comes with a second view of each
+    image, for what compares the two.
     """
 
     image: Rows
@@ -124,6 +160,7 @@ class SplitData:
     images: ImageInputs
     questions: QuestionInputs
     ids: Sequence[str]
+    second: bool = False
 
     def __len__(self) -> int:
         return len(self.image)
@@ -133,7 +170,8 @@ class SplitData:
 
         Each image and each question comes once, however often it is in the batch. draw: which of
         an item's random variants; None: the item as it is. The variant is a function of the item
-        and this number, never of the batch.
+        and this number, never of the batch. Draws come in pairs 2k and 2k + 1: where `second` is
+        set, `second_pixel_values` or `second_image_tokens` are those of the other one.
         """
         images, image_index = np.unique(self.image[rows], return_inverse=True)
         questions, question_index = np.unique(self.question[rows], return_inverse=True)
@@ -141,8 +179,14 @@ class SplitData:
             "image_index": torch.from_numpy(image_index),
             "question_index": torch.from_numpy(question_index),
             **self.images(images, draw),
+            **self._second(images, draw),
             **self.questions(questions, draw),
         }
+
+    def _second(self, images: Rows, draw: int | None) -> Inputs:
+        if not self.second or draw is None:
+            return {}
+        return {f"second_{name}": tensor for name, tensor in self.images(images, draw ^ 1).items()}
 
 
 def prefetched(load: Callable[[Rows], Inputs], batches: Sequence[Rows]) -> Iterator[Inputs]:
