@@ -89,3 +89,22 @@ def test_a_damaged_or_newer_file_is_an_error(content: str, told: str, tmp_path: 
 def test_a_missing_file_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="cannot be read"):
         AnswerVocabulary.load(tmp_path / "answers.json")
+
+
+def test_a_vocabulary_grows_behind_its_end() -> None:
+    old = AnswerVocabulary.build({"Red": 5, "blue": 3, "two": 1}, top=2)
+    new = AnswerVocabulary.build({"green": 9, "red": 4, "blue ": 1, "Yes": 1})
+    grown = old.grown(new)
+    assert grown.answers == ("Red", "blue", "green", "Yes")
+    assert grown.counts == (9, 4, 9, 1)
+    assert (grown.train_answers, grown.train_distinct) == (24, 5)
+    assert [grown.index(answer) for answer in old.answers] == [0, 1]
+
+
+def test_growing_by_nothing_new_changes_no_answer(tmp_path: Path) -> None:
+    old = AnswerVocabulary.build({"a cat": 5, "dog": 3})
+    grown = old.grown(old)
+    assert grown.answers == old.answers
+    assert grown.train_distinct == old.train_distinct
+    grown.save(tmp_path / "answers.json")
+    assert AnswerVocabulary.load(tmp_path / "answers.json") == grown

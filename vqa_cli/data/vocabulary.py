@@ -27,6 +27,8 @@ def countable_answers(answers: Sequence[str], kind: AnswerKind | str) -> Sequenc
 class AnswerVocabulary:
     """The answers a model chooses from, most frequent first; ties in the order of their keys.
 
+    One that has `grown` holds those of its beginning first, then the further ones.
+
     answers: surface forms, one for each `answer_key`: the most frequent one in train.
     counts: how often train gives each answer, in any of its surface forms.
     train_answers: how many answers train gives in all, those outside the vocabulary included.
@@ -83,6 +85,25 @@ class AnswerVocabulary:
             counts=tuple(count for _, count in kept),
             train_answers=sum(totals.values()),
             train_distinct=len(totals),
+        )
+
+    def grown(self, further: AnswerVocabulary) -> AnswerVocabulary:
+        """These answers with their numbers and spellings, then those of `further` that are new.
+
+        Counts are added up. Distinct answers that neither vocabulary holds may be the same ones;
+        they count as different.
+        """
+        shared = [self.index(answer) for answer in further.answers]
+        counts = list(self.counts)
+        for index, count in zip(shared, further.counts, strict=True):
+            if index is not None:
+                counts[index] += count
+        added = [place for place, index in enumerate(shared) if index is None]
+        return AnswerVocabulary(
+            answers=(*self.answers, *(further.answers[place] for place in added)),
+            counts=(*counts, *(further.counts[place] for place in added)),
+            train_answers=self.train_answers + further.train_answers,
+            train_distinct=self.train_distinct + further.train_distinct - len(shared) + len(added),
         )
 
     def save(self, path: Path) -> None:
