@@ -1,9 +1,9 @@
-"""Any timm backbone as an encoder from images to image tokens. The only importer of timm."""
+"""Any timm backbone as an encoder from images to image tokens. The only importer of its models."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Self
@@ -14,11 +14,12 @@ from torch import Tensor, nn
 from vqa_cli.errors import ModelError
 from vqa_cli.models import hub
 from vqa_cli.models.libraries import explained_imports
+from vqa_cli.models.virtual_tokens import VirtualTokens
 
 with explained_imports():
     import timm
     from timm.data.config import resolve_data_config
-    from timm.models import get_pretrained_cfg
+    from timm.models import VisionTransformer, get_pretrained_cfg, group_parameters
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,7 @@ class ImageEncoderConfig:
     std: tuple[float, float, float]
     interpolation: str
     kwargs: dict[str, Any] = field(default_factory=dict)
+    virtual_tokens: int = 0  # learned ones, in front of a ViT's
 
     @classmethod
     def from_mapping(cls, values: dict[str, Any]) -> Self:
@@ -45,14 +47,18 @@ class ImageEncoderConfig:
 class ImageEncoder(nn.Module):
     """pixel_values (B,3,H,W) -> image tokens (B,N,D): a ResNet's grid and a ViT's patches alike.
 
-    A ViT's prefix tokens (its class token) come first, then the grid row by row.
+    A ViT's prefix tokens (its class token) come first, then the grid row by row. Virtual tokens
+    are left out again.
     """
 
     def __init__(self, backbone: Any, config: ImageEncoderConfig) -> None:
         super().__init__()
         self.backbone = backbone
         self.config = config
+        self.virtual_tokens: VirtualTokens | None = None
         self.frozen = False
+        if config.virtual_tokens:
+            self.add_virtual_tokens(config.virtual_tokens)
         with torch.inference_mode():
             tokens = self.eval()(torch.zeros(1, 3, *config.image_size))
         self.tokens: int = tokens.shape[1]
@@ -66,11 +72,49 @@ class ImageEncoder(nn.Module):
     def forward(self, pixel_values: Tensor) -> Tensor:
         """Encode normalised pixels (B,3,H,W) into tokens (B,N,D)."""
         features = self.backbone.forward_features(pixel_values)
+        if self.virtual_tokens is not None:
+            return self.virtual_tokens.drop(features)
         if features.ndim == 3:  # (B,N,D) already
             return features
         if getattr(self.backbone, "output_fmt", "NCHW") == "NHWC":
             return features.flatten(1, 2)  # (B,H',W',D) -> (B,N,D)
         return features.flatten(2).transpose(1, 2)  # (B,D,H',W') -> (B,N,D)
+
+    @property
+    def name(self) -> str:
+        """What kind of network it is, for messages."""
+        return self.config.architecture
+
+    def layers(self) -> list[list[nn.Parameter]]:
+        """Return its layers from the bottom up: a ViT's blocks, the stages of other networks.
+
+        They are timm's own groups for layer-wise rates. The first is what comes before them: the
+        stem, or the patches' embedding. Norms after the last one belong to it.
+        """
+        matcher = self.backbone.group_matcher(coarse=True)
+        groups = group_parameters(self.backbone, matcher, return_values=True)
+        first, *others = (list(groups[number]) for number in sorted(groups))
+        if all(parameter.ndim == 1 for parameter in others[-1]):
+            others[-2:] = [others[-2] + others[-1]]
+        return [first, *others]
+
+    @property
+    def takes_virtual_tokens(self) -> bool:
+        return isinstance(self.backbone, VisionTransformer)
+
+    def add_virtual_tokens(self, count: int) -> None:
+        """Put `count` learned tokens between a ViT's own ones and its first block."""
+        assert self.takes_virtual_tokens
+        tokens = VirtualTokens(count, self.backbone.embed_dim)
+        height, width = self.backbone.patch_embed.patch_size
+        tokens.begin_uniform(3 * height * width)
+        self.virtual_tokens = tokens
+        self.config = replace(self.config, virtual_tokens=count)
+        self.backbone.blocks.register_forward_pre_hook(self._put_in_front)
+
+    def _put_in_front(self, blocks: nn.Module, args: tuple[Tensor]) -> Tensor:
+        assert self.virtual_tokens is not None
+        return self.virtual_tokens(args[0])
 
     def freeze(self) -> None:
         """Stop learning: no gradients, and evaluation mode for good."""

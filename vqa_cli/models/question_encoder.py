@@ -17,6 +17,7 @@ from vqa_cli.errors import ModelError
 from vqa_cli.models import hub
 from vqa_cli.models.libraries import explained_imports
 from vqa_cli.models.recurrent_encoder import CELLS, RecurrentConfig, RecurrentModel
+from vqa_cli.models.virtual_tokens import VirtualTokens
 
 with explained_imports():
     from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedConfig
@@ -41,7 +42,8 @@ class QuestionEncoder(nn.Module):
     """input_ids (Q,L) -> token embeddings (Q,L,E) -> encoded tokens (Q,L,D).
 
     E and D differ in few models (ALBERT). The two steps are apart because the joint fusion runs
-    the second one over question and image tokens together.
+    the second one over question and image tokens together. Virtual tokens take part in the second
+    step alone, and are left out again.
     """
 
     def __init__(self, model: Any) -> None:
@@ -53,6 +55,7 @@ class QuestionEncoder(nn.Module):
         if not isinstance(model, RecurrentModel):
             _check_bert_like(model)
         self.model = model
+        self.virtual_tokens: VirtualTokens | None = None
         self.frozen = False
         self.width: int = self.config.hidden_size
         with torch.inference_mode():
@@ -60,6 +63,8 @@ class QuestionEncoder(nn.Module):
         self.max_tokens = int(self.config.max_position_embeddings)
         if self.config.model_type in {"roberta", "xlm-roberta", "camembert", "mpnet"}:
             self.max_tokens -= 2  # their positions start after the padding index
+        if count := getattr(self.config, "virtual_tokens", 0):
+            self.add_virtual_tokens(count)
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> QuestionEncoder:
@@ -80,11 +85,42 @@ class QuestionEncoder(nn.Module):
         """Embeddings (Q,L,E) and mask (Q,L) of ones and zeros -> encoded tokens (Q,L,D)."""
         if isinstance(self.model, RecurrentModel):
             return self.model.encoder(embeddings, attention_mask)
-        return _encode(self.model, embeddings, attention_mask)
+        if self.virtual_tokens is None:
+            return _encode(self.model, embeddings, attention_mask)
+        mask = self.virtual_tokens.extend_mask(attention_mask)
+        return self.virtual_tokens.drop(_encode(self.model, self.virtual_tokens(embeddings), mask))
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
         """Token ids (Q,L) and mask (Q,L) -> encoded tokens (Q,L,D)."""
         return self.encode(self.embed(input_ids), attention_mask)
+
+    @property
+    def name(self) -> str:
+        """What kind of network it is, for messages."""
+        return str(self.config.model_type)
+
+    @property
+    def recurrent(self) -> bool:
+        return isinstance(self.model, RecurrentModel)
+
+    def layers(self) -> list[list[nn.Parameter]]:
+        """Return its layers from the bottom up, the first being the embeddings."""
+        blocks = next(m for m in self.model.modules() if isinstance(m, nn.ModuleList))
+        inside = {id(parameter) for parameter in blocks.parameters()}
+        below = [p for p in self.model.parameters() if id(p) not in inside]
+        return [below, *(list(block.parameters()) for block in blocks)]
+
+    @torch.no_grad()
+    def add_virtual_tokens(self, count: int) -> None:
+        """Put `count` learned tokens in front of what is encoded; not for recurrent encoders.
+
+        They begin as words of the vocabulary.
+        """
+        assert not self.recurrent
+        self.model.config.virtual_tokens = count
+        words = torch.randint(1, self.config.vocab_size, (count, 1))
+        self.virtual_tokens = VirtualTokens(count, self.embedding_width)
+        self.virtual_tokens.begin_as(self.embed(words)[:, 0])
 
     def freeze(self) -> None:
         """Stop learning: no gradients, and evaluation mode for good."""
