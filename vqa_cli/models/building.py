@@ -26,6 +26,30 @@ from vqa_cli.models.vqa_model import VQAModel
 
 
 @dataclass(frozen=True)
+class Encoders:
+    """Which encoders settings mean, and how much of each learns; nothing is built yet.
+
+    A source of None, or of a recurrent cell, is an encoder from scratch. width: of fusion and
+    head, where nobody says another one.
+    """
+
+    preset: str
+    image_source: str | None
+    question_source: str | None
+    image_tuning: str
+    question_tuning: str
+    width: int
+
+    @property
+    def image_pretrained(self) -> bool:
+        return self.image_source is not None
+
+    @property
+    def question_pretrained(self) -> bool:
+        return self.question_source is not None and self.question_source not in CELLS
+
+
+@dataclass(frozen=True)
 class BuiltModel:
     """A model that has not learned yet, and what was decided on the way."""
 
@@ -36,6 +60,25 @@ class BuiltModel:
     question_pretrained: bool
     image_tuning: str
     question_tuning: str
+
+
+def choose_encoders(
+    settings: ModelSettings, *, offline: bool = False, report: Reporter = SILENT
+) -> Encoders:
+    """Settle the preset, and with it what `settings` leave open of the encoders."""
+    preset = resolve_preset(settings, offline=offline, report=report)
+    chosen = PRESETS[preset]
+    image_source = settings.image_encoder or chosen.image_encoder
+    question_source = settings.question_encoder or chosen.question_encoder
+    from_scratch = question_source is None or question_source in CELLS
+    return Encoders(
+        preset,
+        image_source,
+        question_source,
+        _tuning(settings.image_tuning, pretrained=image_source is not None),
+        _tuning(settings.question_tuning, pretrained=not from_scratch),
+        chosen.width,
+    )
 
 
 def build_model(
@@ -52,27 +95,21 @@ def build_model(
     `questions` are those of train: a question encoder from scratch gets its tokenizer from them.
     Raises ModelError where an encoder cannot be had.
     """
-    preset = resolve_preset(settings, offline=offline, report=report)
-    chosen = PRESETS[preset]
-    image_source = settings.image_encoder or chosen.image_encoder
-    question_source = settings.question_encoder or chosen.question_encoder
-
+    encoders = choose_encoders(settings, offline=offline, report=report)
     torch.manual_seed(seed)
-    image_encoder = _image_encoder(image_source, settings, offline)
+    image_encoder = _image_encoder(encoders.image_source, settings, offline)
     question_encoder, tokenizer, pad_token_id = _question_encoder(
-        question_source, settings, questions, offline
+        encoders.question_source, settings, questions, offline
     )
     model = VQAModel(
         image_encoder,
         question_encoder,
         fusion=settings.fusion,
-        width=settings.width or chosen.width,
+        width=settings.width or encoders.width,
         layers=settings.layers,
         dropout=settings.dropout,
         answers=answers,
     )
-    image_pretrained = image_source is not None
-    question_pretrained = question_source is not None and question_source not in CELLS
     max_tokens = min(settings.max_question_tokens, question_encoder.max_tokens)
     preprocessor = Preprocessor(
         _transform(image_encoder, settings.resize), tokenizer, max_tokens, pad_token_id
@@ -80,11 +117,11 @@ def build_model(
     return BuiltModel(
         model,
         preprocessor,
-        preset,
-        image_pretrained=image_pretrained,
-        question_pretrained=question_pretrained,
-        image_tuning=_tuning(settings.image_tuning, image_pretrained),
-        question_tuning=_tuning(settings.question_tuning, question_pretrained),
+        encoders.preset,
+        image_pretrained=encoders.image_pretrained,
+        question_pretrained=encoders.question_pretrained,
+        image_tuning=encoders.image_tuning,
+        question_tuning=encoders.question_tuning,
     )
 
 
@@ -109,7 +146,7 @@ def _question_encoder(
     return QuestionEncoder.from_config(config), tokenizer, TINY_PAD
 
 
-def _tuning(asked: str | None, pretrained: bool) -> str:
+def _tuning(asked: str | None, *, pretrained: bool) -> str:
     """Without a word of the user's, what is pretrained stays and what is new learns."""
     return asked or ("frozen" if pretrained else "full")
 

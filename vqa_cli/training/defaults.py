@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from vqa_cli.config import TrainSettings
-from vqa_cli.models.building import BuiltModel
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,27 +19,49 @@ FROZEN_QUESTIONS = 150_000
 easy-VQA and on the demo's shapes, and with frozen encoders on DAQUAR."""
 
 
-def resolved(train: TrainSettings, built: BuiltModel, rows: pd.DataFrame) -> TrainSettings:
-    """Fill in what is open, for a model and the `rows` of train."""
-    objective = train.objective
-    if objective == "auto":
-        several = (rows["answer_kind"] == "annotators").mean() > 0.5
-        objective = "binary" if several and not train.label_smoothing else "cross-entropy"
-    learning = [
-        (tuning, pretrained)
-        for tuning, pretrained in (
-            (built.image_tuning, built.image_pretrained),
-            (built.question_tuning, built.question_pretrained),
-        )
-        if tuning != "frozen"
-    ]
+class Tuned(Protocol):
+    """What is known of a model's encoders, be it built yet or not."""
+
+    @property
+    def image_tuning(self) -> str: ...
+
+    @property
+    def question_tuning(self) -> str: ...
+
+    @property
+    def image_pretrained(self) -> bool: ...
+
+    @property
+    def question_pretrained(self) -> bool: ...
+
+
+def resolved(train: TrainSettings, encoders: Tuned, rows: pd.DataFrame) -> TrainSettings:
+    """Fill in what is open, for a model with these encoders and the `rows` of train."""
+    learning = learning_of(encoders)
     epochs = round((SCRATCH_QUESTIONS if learning else FROZEN_QUESTIONS) / len(rows))
     return replace(
         train,
-        objective=objective,
+        objective=objective_of(train, rows),
         epochs=train.epochs or min(30, max(5, epochs)),
         encoder_learning_rate=train.encoder_learning_rate or _encoder_rate(learning),
     )
+
+
+def objective_of(train: TrainSettings, rows: pd.DataFrame) -> str:
+    """Return the objective that `auto` is on the `rows` of train."""
+    if train.objective != "auto":
+        return train.objective
+    several = (rows["answer_kind"] == "annotators").mean() > 0.5
+    return "binary" if several and not train.label_smoothing else "cross-entropy"
+
+
+def learning_of(encoders: Tuned) -> list[tuple[str, bool]]:
+    """Return of each encoder that learns its tuning, and whether it is pretrained."""
+    both = (
+        (encoders.image_tuning, encoders.image_pretrained),
+        (encoders.question_tuning, encoders.question_pretrained),
+    )
+    return [(tuning, pretrained) for tuning, pretrained in both if tuning != "frozen"]
 
 
 def _encoder_rate(learning: list[tuple[str, bool]]) -> float:
