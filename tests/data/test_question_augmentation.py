@@ -46,7 +46,7 @@ def all_ways(changed: QuestionAugmentation, question: str, draws: int = 60) -> s
         ([["sofa", "couch"]], "IS THE SOFA RED?", {"IS THE SOFA RED?", "IS THE COUCH RED?"}),
         ([["TV", "television"]], "is the TV on?", {"is the TV on?", "is the television on?"}),
         ([["TV", "television"]], "the television?", {"the television?", "the TV?"}),
-        ([["how many", "what count of"]], "how  many men?", {"how  many men?", "what count of men?"}),
+        ([["how many", "count of"]], "how  many men?", {"how  many men?", "count of men?"}),
         ([["sofa bed", "divan"], ["sofa", "couch"]], "a sofa bed?", {"a sofa bed?", "a divan?"}),
         ([["沙发", "长椅"]], "沙发是什么颜色？", {"沙发是什么颜色？", "长椅是什么颜色？"}),
         ([["ghế", "cái ghế"]], "ghế màu gì?", {"ghế màu gì?", "cái ghế màu gì?"}),
