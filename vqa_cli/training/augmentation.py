@@ -109,7 +109,7 @@ def drawn_views(hashes: NDArray[np.uint64], draw: int, views: int) -> NDArray[np
     hashes (B,): a number of each image and the seed, as `view_hash` gives it. The pairs are the
     draws 2k and 2k + 1. Mixed by SplitMix64 (Steele, Lea and Flood 2014, OOPSLA).
     """
-    mixed = hashes + np.uint64(draw // 2 + 1) * np.uint64(0x9E3779B97F4A7C15)
+    mixed = hashes + np.uint64((draw // 2 + 1) * 0x9E3779B97F4A7C15 % (1 << 64))
     for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
         mixed = (mixed ^ (mixed >> np.uint64(shift))) * np.uint64(factor)
     mixed ^= mixed >> np.uint64(31)
