@@ -11,6 +11,7 @@ Shapes: B images, Q questions, N image tokens, D their width, F the fusion's out
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 import torch
 import torch.nn.functional as F
@@ -21,15 +22,32 @@ from vqa_cli.errors import ModelError
 from vqa_cli.models.fusions import Encoded
 from vqa_cli.models.vqa_model import VQAModel
 
-OBJECTIVES = ("consistency", "contrastive", "matching")
+CONSISTENCY, CONTRASTIVE, MATCHING = "consistency_loss", "contrastive_loss", "matching_loss"
+"""The objectives as history.csv names them."""
 FIRST_SCALE, HIGHEST_SCALE = 1 / 0.07, 100.0
 """CLIP's inverse temperature: where it begins, and what it may not exceed."""
 
 
 def wanted(settings: TrainSettings) -> dict[str, float]:
     """Give the weights above zero by the objective's name."""
-    weights = {name: getattr(settings, name) for name in OBJECTIVES}
+    weights = {
+        CONSISTENCY: settings.consistency,
+        CONTRASTIVE: settings.contrastive,
+        MATCHING: settings.matching,
+    }
     return {name: weight for name, weight in weights.items() if weight > 0}
+
+
+def unused(means: Mapping[str, float]) -> list[str]:
+    """Explain which objectives taught nothing in an epoch, by the means of their losses."""
+    reasons = {
+        CONSISTENCY: "--consistency has nothing to learn from: no view differs from its image",
+        CONTRASTIVE: "--contrastive has nothing to learn from: the images of a batch are all asked "
+        "the same questions, so that none is a wrong one",
+        MATCHING: "--matching has nothing to learn from: the images of a batch are all asked the "
+        "same questions, so that none is a wrong one",
+    }
+    return [reason for name, reason in reasons.items() if means.get(name) == 0.0]
 
 
 class Auxiliary(nn.Module):
@@ -41,8 +59,8 @@ class Auxiliary(nn.Module):
     def __init__(self, model: VQAModel, settings: TrainSettings) -> None:
         """Raises ModelError where an objective could teach the model nothing."""
         super().__init__()
-        self.weights = wanted(settings)
-        if "contrastive" in self.weights:
+        self.wanted = wanted(settings).keys()
+        if CONTRASTIVE in self.wanted:
             if model.image_encoder.frozen and model.question_encoder.frozen:
                 raise ModelError(
                     "--contrastive brings the two encoders' outputs together, and both are frozen: "
@@ -52,7 +70,7 @@ class Auxiliary(nn.Module):
             self.contrastive = Contrastive(
                 model.image_encoder.width, question_width(model), model.config.width
             )
-        if "matching" in self.weights:
+        if MATCHING in self.wanted:
             self.matching = Matching(model.fusion.out_features)
 
     def forward(
@@ -69,17 +87,16 @@ class Auxiliary(nn.Module):
         is asked. second_images (B,N,D): the tokens of other views, which consistency needs.
         """
         losses: dict[str, Tensor] = {}
-        if "consistency" in self.weights:
+        if CONSISTENCY in self.wanted:
             assert second_images is not None
             second = model.joint(encoded._replace(image_tokens=second_images))
-            losses["consistency"] = consistency_losses(joint, second)
-        if "contrastive" in self.weights:
-            fits = fitting(encoded, question)
-            losses["contrastive"] = self.contrastive(encoded, fits)
-        if "matching" in self.weights:
+            losses[CONSISTENCY] = consistency_losses(joint, second)
+        if CONTRASTIVE in self.wanted:
+            losses[CONTRASTIVE] = self.contrastive(encoded, fitting(encoded, question))
+        if MATCHING in self.wanted:
             other, found = other_images(fitting(encoded, question))
             shuffled = model.joint(encoded._replace(image_index=other))
-            losses["matching"] = self.matching(joint, shuffled) * found
+            losses[MATCHING] = self.matching(joint, shuffled) * found
         return losses
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +24,20 @@ from vqa_cli.device import Device, apply_threads, choose_device
 from vqa_cli.errors import DataError, ModelError
 from vqa_cli.models.building import build_model
 from vqa_cli.training.augmentation_rules import Words
-from vqa_cli.training.beginning import Beginning, begin_run
+from vqa_cli.training.beginning import Beginning, begin_run, prepare_learning
 from vqa_cli.training.defaults import resolved
 from vqa_cli.training.finishing import FinetuneResult, finish, is_decided, promote
 from vqa_cli.training.learner import Learner
 from vqa_cli.training.optimizer import copy_into
+from vqa_cli.training.processes import (
+    is_alone_unasked,
+    join,
+    lost_ones_told,
+    main_first,
+    wait_for_everyone,
+)
 from vqa_cli.training.recipe import OnEpoch, Trainer
+from vqa_cli.training.run_folder import writing
 from vqa_cli.training.state import Learning, Progress, has_state, load_best, load_state
 from vqa_cli.training.step import DivergedError, Task
 from vqa_cli.training.task import build_task
@@ -60,11 +70,11 @@ def finetune(
     if augment.augmentation_words:
         Words.load(Path(augment.augmentation_words))  # wrong ones are told before anything is made
     chosen, accelerator, report = _start(device, report)
-    with accelerator.main_process_first():
+    with lost_ones_told("Begin again"), main_first(accelerator):
         data = open_or_prepare(source, prepare, report, images=images)
     _check_splits(data)
     rows = data.rows("train")
-    with accelerator.main_process_first():
+    with lost_ones_told("Begin again"), main_first(accelerator):
         built = build_model(
             model,
             questions=list(rows["question"]),
@@ -73,8 +83,11 @@ def finetune(
             offline=device.offline,
             report=report,
         )
-    settings = (model, resolved(train, built, rows), augment, device)
-    run = begin_run(built, data, settings, chosen, out, accelerator)
+    train = resolved(train, built, rows)
+    prepare_learning(built, train)
+    settings = (model, train, augment, device)
+    with lost_ones_told("Begin again"):
+        run = begin_run(built, data, settings, chosen, out, accelerator)
     return _go_on(run, data, chosen, accelerator, report, started, on_epoch)
 
 
@@ -91,11 +104,14 @@ def resume(
     or has changed.
     """
     started = time.monotonic()
-    if is_decided(run):  # it was stopped while its last files were moved
-        promote(run)
-        return FinetuneResult.read(run)
     device = DeviceSettings.from_mapping(config["settings"]["device"])
     chosen, accelerator, report = _start(device, report)
+    if is_decided(run):  # it was stopped while its last files were moved
+        with lost_ones_told(_how_to_resume(run)), main_first(accelerator):
+            if accelerator.is_main_process:
+                with writing(run):
+                    promote(run)
+            return replace(FinetuneResult.read(run), is_main=accelerator.is_main_process)
     folder, recorded = Path(config["data"]["folder"]), config["data"]["fingerprint"]
     data = PreparedDataset.open(folder, images or Path(config["data"]["images"]))
     if data.fingerprint != recorded:
@@ -109,14 +125,16 @@ def resume(
 def _start(device: DeviceSettings, report: Reporter) -> tuple[Device, Accelerator, Reporter]:
     """Choose the device and join the other processes, of which only rank 0 speaks."""
     chosen = choose_device(device)
-    accelerator = Accelerator(
-        cpu=chosen.type == "cpu",
-        mixed_precision="bf16" if chosen.precision == "bfloat16" else "no",
-    )
+    accelerator = join(chosen)
     apply_threads(chosen)  # last, since accelerate sets torch's threads as well
     if not accelerator.is_main_process:
         return chosen, accelerator, SILENT
     report.notice(chosen.describe())
+    if is_alone_unasked():
+        report.warn(
+            "accelerate launch --cpu starts one process, whatever --num_processes says, where "
+            "there is no mpirun; several are started by: torchrun --nproc-per-node N -m vqa_cli ..."
+        )
     return chosen, accelerator, report
 
 
@@ -130,6 +148,10 @@ def _check_splits(data: PreparedDataset) -> None:
         )
 
 
+def _how_to_resume(run: Path) -> str:
+    return f"Go on with: vqa finetune --resume {run}"
+
+
 def _go_on(
     run: Path,
     data: PreparedDataset,
@@ -139,21 +161,39 @@ def _go_on(
     started: float,
     on_epoch: OnEpoch | None = None,
 ) -> FinetuneResult:
-    """Take a run from where it stands to its end: features, training, the finished folder."""
+    """Take a run from where it stands to its end, as the one launch that writes it."""
+    alone = writing(run) if accelerator.is_main_process else nullcontext()
+    with lost_ones_told(_how_to_resume(run)), alone:
+        return _train(run, data, device, accelerator, report, started, on_epoch)
+
+
+def _train(
+    run: Path,
+    data: PreparedDataset,
+    device: Device,
+    accelerator: Accelerator,
+    report: Reporter,
+    started: float,
+    on_epoch: OnEpoch | None,
+) -> FinetuneResult:
+    """Make the features, train, and write the finished folder."""
     beginning = Beginning.of(run)
     settings = beginning.train
-    learner = beginning.learner()
+    learner, tuning = beginning.learner()
     progress, features = Progress(accumulation=settings.accumulation), time.monotonic()
     task = build_task(beginning, data, device, accelerator, report)
     learner.to(accelerator.device)
-    learning = beginning.learning(learner)
+    learning = beginning.learning(learner, tuning)
     if has_state(run):
         progress = load_state(run, learning)
         if not accelerator.is_main_process:  # the sums are rank 0's, and are added up later
-            progress.epoch_loss, progress.epoch_questions = 0.0, 0
+            progress.epoch_sums, progress.epoch_weight = {}, 0.0
         report.notice(f"resuming {run} at step {progress.step:,}")
     progress.seconds_features += time.monotonic() - features
-    _announce(run, learner, task, settings.epochs, report)
+    report.notice(f"what learns: {tuning.learns()}")
+    report.notice(
+        f"training on {len(task.rows):,} questions, epochs: {settings.epochs}; run folder {run}"
+    )
     deadline = started + 60 * settings.max_minutes if settings.max_minutes else None
     diverged = None
     try:
@@ -178,7 +218,7 @@ def _go_on(
     result = FinetuneResult.of(run, progress, seconds, accelerator.is_main_process)
     if accelerator.is_main_process:
         _finish(beginning, learner, learning, task, result)
-    accelerator.wait_for_everyone()
+    wait_for_everyone()
     if diverged:
         raise ModelError(
             f"{diverged.message}; the weights of epoch {progress.best_epoch}, the best so far, "
@@ -188,16 +228,6 @@ def _go_on(
 
 
 LOWER_RATE = "Train again with a smaller --learning-rate"
-
-
-def _announce(
-    run: Path, learner: Learner, task: Task, epochs: int | None, report: Reporter
-) -> None:
-    learning = sum(p.numel() for p in learner.parameters() if p.requires_grad)
-    report.notice(
-        f"training {learning:,} of {sum(p.numel() for p in learner.parameters()):,} parameters on "
-        f"{len(task.rows):,} questions, epochs: {epochs}; run folder {run}"
-    )
 
 
 def _finish(
@@ -211,4 +241,5 @@ def _finish(
     copy_into(learning.learned, load_best(result.run))
     model = learner.model
     confidence = task.validation.confidence(model, next(model.parameters()).device)
-    finish(result.run, beginning.checkpoint.config, model.state_dict(), confidence, result)
+    weights = learning.tuning.merged()
+    finish(result.run, beginning.checkpoint.config, weights, confidence, result)

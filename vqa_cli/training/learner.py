@@ -2,12 +2,33 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from torch import Tensor, nn
 
 from vqa_cli.config import TrainSettings
 from vqa_cli.models.vqa_model import Perturb, VQAModel
+from vqa_cli.training.auxiliary import Auxiliary, wanted
 from vqa_cli.training.objective import question_losses
 from vqa_cli.training.split_data import Inputs
+
+MAIN = "loss"
+"""The name of the main objective's loss, beside those of the auxiliary ones."""
+SECOND = "second_"
+"""What the inputs of a second view of the images begin with."""
+OF_QUESTIONS = ("input_ids", "question_tokens", "attention_mask")
+
+
+class Losses(NamedTuple):
+    """What each of Q questions costs."""
+
+    total: Tensor  # (Q,) the weighted sum of the parts, which is minimised
+    parts: dict[str, Tensor]  # (Q,) each, by name, for people to see
+
+    def detached(self) -> Losses:
+        """Give the numbers alone, so that what they were computed from can be forgotten."""
+        parts = {name: losses.detach() for name, losses in self.parts.items()}
+        return Losses(self.total.detach(), parts)
 
 
 class Learner(nn.Module):
@@ -18,9 +39,39 @@ class Learner(nn.Module):
         self.model = model
         self.objective = settings.objective
         self.label_smoothing = settings.label_smoothing
+        self.weights = {MAIN: 1.0, **wanted(settings)}
+        self.auxiliary = Auxiliary(model, settings) if wanted(settings) else None
 
-    def forward(self, inputs: Inputs, targets: Tensor, perturb: Perturb | None = None) -> Tensor:
-        """Inputs of Q questions and their targets (Q,A) -> what each of them costs, (Q,)."""
-        encoded = self.model.encode(**inputs, perturb=perturb)
-        logits = self.model.head(self.model.joint(encoded))
-        return question_losses(self.objective, logits, targets, self.label_smoothing)
+    def forward(self, inputs: Inputs, targets: Tensor, perturb: Perturb | None = None) -> Losses:
+        """Inputs of Q questions and their targets (Q,A) -> what each of them costs.
+
+        perturb: changes each question's own embeddings (Q,L,E), identical ones apart.
+        """
+        first = {n: tensor for n, tensor in inputs.items() if not n.startswith(SECOND)}
+        first = first if perturb is None else each_question(first)
+        encoded = self.model.encode(**first, perturb=perturb)
+        joint = self.model.joint(encoded)
+        logits = self.model.head(joint)
+        main = question_losses(self.objective, logits, targets, self.label_smoothing)
+        parts = {MAIN: main}
+        if self.auxiliary is not None:
+            second, question = self._second_images(inputs), inputs["question_index"]
+            parts |= self.auxiliary(self.model, encoded, joint, question, second)
+        total = sum((self.weights[name] * parts[name] for name in parts), main.new_zeros(()))
+        return Losses(total, parts)
+
+    def _second_images(self, inputs: Inputs) -> Tensor | None:
+        """The image tokens (B,N,D) of a second view, where there is one."""
+        if f"{SECOND}pixel_values" in inputs:
+            return self.model.encode_images(inputs[f"{SECOND}pixel_values"])
+        return inputs.get(f"{SECOND}image_tokens")
+
+
+def each_question(inputs: Inputs) -> Inputs:
+    """Repeat questions that are given once (U rows), so that each of the Q has a row of its own."""
+    rows = inputs["question_index"]
+    return {
+        name: tensor.index_select(0, rows) if name in OF_QUESTIONS else tensor
+        for name, tensor in inputs.items()
+        if name != "question_index"
+    }

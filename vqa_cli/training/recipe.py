@@ -6,25 +6,29 @@ uninterrupted one would have taken.
 
 from __future__ import annotations
 
-import csv
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 from accelerate import Accelerator
+from torch import Tensor
 
 from vqa_cli.config import TrainSettings
 from vqa_cli.console import Reporter
 from vqa_cli.errors import ModelError
-from vqa_cli.files import replacing
+from vqa_cli.training.auxiliary import unused
 from vqa_cli.training.batches import Rows, parts_of, plan_epoch, share_of
-from vqa_cli.training.learner import Learner
+from vqa_cli.training.curves import write_history
+from vqa_cli.training.display import Display
+from vqa_cli.training.learner import MAIN, Learner
 from vqa_cli.training.split_data import Inputs, prefetched
 from vqa_cli.training.state import Learning, Progress, save_best, save_state
-from vqa_cli.training.step import OutOfMemoryError, Part, Stepper, Task
+from vqa_cli.training.step import OutOfMemoryError, Part, Stepper, Taken, Task
 from vqa_cli.training.stopping import ASKED, TIME_IS_UP, Stop, asked_to_stop
+from vqa_cli.training.tracking import STEPS, Tracker, Untracked, learning_rates, named
 from vqa_cli.training.validation import Scored
 
 SAVE_SECONDS = 300.0
@@ -53,6 +57,7 @@ class Trainer:
         *,
         deadline: float | None = None,
         on_epoch: OnEpoch | None = None,
+        tracker: Tracker | None = None,
     ) -> None:
         assert settings.epochs is not None
         assert isinstance(settings.batch_size, int)
@@ -63,8 +68,10 @@ class Trainer:
         self.epochs, self.batch_size = settings.epochs, settings.batch_size
         self.steps_per_epoch = -(-len(task.rows) // self.batch_size)
         self.steps = self.steps_per_epoch * self.epochs
-        self.stepper = Stepper(learner, learning.optimizer, task, settings, accelerator, self.steps)
-        self._clock = self._saved = time.monotonic()
+        self.tracker = tracker or Untracked()
+        self.display = Display(report, accelerator.device, self.epochs, self.steps)
+        self.stepper = Stepper(learner, learning, task, settings, accelerator, self.steps)
+        self._clock = time.monotonic()
 
     def train(self) -> None:
         """Train to the end, or until there is a reason to stop; `progress` says which.
@@ -72,19 +79,22 @@ class Trainer:
         Raises DivergedError where the loss is no number any more, and KeyboardInterrupt, with the
         state saved, where the user stopped it.
         """
-        self._clock = self._saved = time.monotonic()
+        self._clock = time.monotonic()
         if self.progress.untrained_accuracy < 0:
             self.progress.untrained_accuracy = self._score().accuracy
-        with asked_to_stop(self.accelerator, self.deadline) as stop:
+        with asked_to_stop(self.accelerator, self.deadline, SAVE_SECONDS) as stop:
             while self.progress.step < self.steps and not self.progress.stopped:
                 try:
                     self._epoch(stop)
                 except OutOfMemoryError as error:
                     self._take_smaller_parts(str(error))
+        if self.progress.stopped:
+            self.display.end(self.progress)
 
     def _epoch(self, stop: Stop) -> None:
         """Take the steps of the current epoch that are still to do."""
         epoch, first = divmod(self.progress.step, self.steps_per_epoch)
+        self.stepper.asleep = self._asleep(epoch)
         batches = self._batches(epoch)[first:]
         parts = [self._parts(batch) for batch in batches]
         loaded = self._loaded([part for several in parts for part in several], draw=2 * epoch)
@@ -98,13 +108,25 @@ class Trainer:
                 self._finish_epoch(epoch + 1)
             if why == TIME_IS_UP and self.progress.step < self.steps:
                 self.progress.stopped = f"--max-minutes {self.settings.max_minutes:g} are over"
-            if why or ends or time.monotonic() - self._saved > SAVE_SECONDS:
+            if why or ends:
                 self._save()
+                stop.saved()
             if why == ASKED:
                 self._say_how_to_go_on()
                 raise KeyboardInterrupt
             if self.progress.stopped:
                 return
+
+    def _asleep(self, epoch: int) -> list[Tensor]:
+        """Return what does not learn yet: the lower layers wake one by one, from the top down.
+
+        After Howard and Ruder, 2018 (ULMFiT, arXiv:1801.06146). They have gradients all the same,
+        which are thrown away: so processes that exchange them need not know.
+        """
+        every = self.settings.unfreeze_every
+        layers = self.learning.tuning.layers() if every else []
+        awake = 1 + epoch // every if every else 0
+        return [parameter for layer in layers[awake:] for parameter in layer]
 
     def _batches(self, epoch: int) -> list[Rows]:
         """Return the epoch's batches, as row numbers of the train split."""
@@ -129,12 +151,16 @@ class Trainer:
         return prefetched(load, [part.rows for part in parts])
 
     def _step(self, batch: Rows, parts: Sequence[Part], loaded: Iterator[Inputs]) -> None:
+        began = time.monotonic()
         taken = self.stepper.take(self.progress.step, batch, parts, loaded)
         if self.learning.average is not None:
             self.learning.average.update(self.progress.step)
         self.progress.step += 1
-        self.progress.epoch_loss += taken.loss
-        self.progress.epoch_questions += taken.questions
+        self.progress.add(taken.sums, taken.weight)
+        self.progress.epoch_norm += taken.gradient_norm
+        self.progress.epoch_seconds += time.monotonic() - began
+        if self.progress.step % STEPS == 0:
+            self._track(taken)
 
     def _take_smaller_parts(self, tried: str) -> None:
         """Go on from the same step with parts of half the size.
@@ -160,17 +186,18 @@ class Trainer:
         val = self._score()
         progress.seconds_training += time.monotonic() - self._clock
         self._clock = time.monotonic()
-        mean = self._mean_loss()
+        losses = self._mean_losses()
         progress.history.append(
             {
                 "epoch": epoch,
-                "loss": mean,
+                **losses,
                 "val_loss": val.loss,
                 "val_accuracy": val.accuracy,
+                **self._speed_and_size(),
                 "seconds": round(progress.seconds_training, 1),
             }
         )
-        progress.epoch_loss, progress.epoch_questions = 0.0, 0
+        progress.begin_epoch()
         better = val.accuracy > progress.best_accuracy
         if better:
             progress.best_accuracy, progress.best_epoch = val.accuracy, epoch
@@ -178,12 +205,15 @@ class Trainer:
             if better:
                 average = self.learning.average
                 save_best(self.run, average.tensors if average else self.learning.learned)
-            write_history(self.run / "history.csv", progress.history)
+            write_history(self.run, progress.history, progress.untrained_accuracy)
+            self.tracker.log(progress.step, named("epoch", progress.history[-1]))
+        for reason in unused(losses) if epoch == 1 else ():
+            self.report.warn(reason)
         patience = self.settings.patience
         if patience and epoch - progress.best_epoch >= patience and epoch < self.epochs:
             progress.stopped = f"no better val score for {patience} epochs"
         self.report.detail(
-            f"epoch {epoch}/{self.epochs}: loss {mean:.4f}, val loss {val.loss:.4f}, "
+            f"epoch {epoch}/{self.epochs}: loss {losses[MAIN]:.4f}, val loss {val.loss:.4f}, "
             f"val accuracy {val.accuracy:.4f}{' (best)' if better else ''}"
         )
         if self.on_epoch is not None:
@@ -195,23 +225,48 @@ class Trainer:
         with average.applied() if average else nullcontext():
             return self.task.validation.score(self.learner.model, self.accelerator)
 
-    def _mean_loss(self) -> float:
-        """Return the mean loss of the epoch's questions, of all processes."""
-        own = [self.progress.epoch_loss, self.progress.epoch_questions]
-        sums = torch.tensor(own, dtype=torch.float32, device=self.accelerator.device)
-        loss, questions = self.accelerator.reduce(sums, "sum").tolist()
-        return float(loss / questions)
+    def _mean_losses(self) -> dict[str, float]:
+        """Return the weighted mean losses of the epoch's questions, of all processes, by name."""
+        sums, weight = self._summed()
+        return {name: sums[name] / weight for name in self.learner.weights}
+
+    def _summed(self) -> tuple[dict[str, float], float]:
+        """Return the epoch's sums so far, and their weight, of all processes."""
+        progress, device = self.progress, self.accelerator.device
+        if self.accelerator.num_processes == 1:
+            return progress.epoch_sums, progress.epoch_weight
+        names = list(self.learner.weights)
+        own = [progress.epoch_weight, *(progress.epoch_sums.get(name, 0.0) for name in names)]
+        total = torch.tensor(own, dtype=torch.float64, device=device)
+        weight, *losses = self.accelerator.reduce(total, "sum").tolist()
+        return dict(zip(names, losses, strict=True)), weight
+
+    def _rate(self) -> float:
+        """Questions/s of the epoch so far, over all processes, validation not counted."""
+        steps = self.progress.step - len(self.progress.history) * self.steps_per_epoch
+        questions = min(steps * self.batch_size, len(self.task.rows))
+        return questions / max(self.progress.epoch_seconds, 1e-9)
+
+    def _speed_and_size(self) -> dict[str, float]:
+        """The last rates, the epoch's mean gradient norm before clipping, its questions/s."""
+        steps = self.progress.step - len(self.progress.history) * self.steps_per_epoch
+        return {
+            **learning_rates(self.learning.optimizer),
+            "gradient_norm": self.progress.epoch_norm / max(1, steps),
+            "questions_per_second": round(self._rate(), 1),
+        }
+
+    def _track(self, taken: Taken) -> None:
+        """Tell the tracker of a step; its losses are those of this process's questions."""
+        losses = {name: total / (taken.weight or 1.0) for name, total in taken.sums.items()}
+        rates = learning_rates(self.learning.optimizer)
+        sizes = {"gradient_norm": taken.gradient_norm, "questions_per_second": self._rate()}
+        self.tracker.log(self.progress.step, named("step", {**losses, **rates, **sizes}))
 
     def _show(self, epoch: int) -> None:
         progress = self.progress
-        mean = progress.epoch_loss / max(1, progress.epoch_questions)
-        self.report.progress(
-            "training",
-            progress.step,
-            self.steps,
-            f"epoch {epoch}/{self.epochs}, loss {mean:.3f}, "
-            f"best val {max(0.0, progress.best_accuracy):.3f}",
-        )
+        mean = progress.epoch_sums.get(MAIN, 0.0) / (progress.epoch_weight or 1.0)
+        self.display.show(progress, epoch, mean, self._rate())
 
     def _say_how_to_go_on(self) -> None:
         self.report.notice(
@@ -221,14 +276,8 @@ class Trainer:
 
     def _save(self) -> None:
         self.progress.seconds_training += time.monotonic() - self._clock
-        self._clock = self._saved = time.monotonic()
+        self._clock = time.monotonic()
+        sums, weight = self._summed()
         if self.accelerator.is_main_process:
-            save_state(self.run, self.learning, self.progress)
-
-
-def write_history(path: Path, history: list[dict[str, float]]) -> None:
-    """Write history.csv: one line an epoch."""
-    with replacing(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, fieldnames=list(history[0]))
-        writer.writeheader()
-        writer.writerows(history)
+            whole = replace(self.progress, epoch_sums=sums, epoch_weight=weight)
+            save_state(self.run, self.learning, whole)

@@ -21,11 +21,12 @@ from torch import Tensor
 
 from vqa_cli.errors import ModelError
 from vqa_cli.files import replacing, write_json
+from vqa_cli.models.tuning import Tuning
 from vqa_cli.training.optimizer import Average, copy_into
 from vqa_cli.training.run_folder import STATE
 
-WEIGHTS, OPTIMIZER, AVERAGE, BEST = (
-    f"{name}.safetensors" for name in ("weights", "optimizer", "average", "best")
+WEIGHTS, OPTIMIZER, AVERAGE, TUNING, BEST = (
+    f"{name}.safetensors" for name in ("weights", "optimizer", "average", "tuning", "best")
 )
 PROGRESS = "progress.json"
 
@@ -36,6 +37,8 @@ class Progress:
 
     accumulation: parts of a step's batch, more than the settings say where memory ran out.
     stopped: why training ended before its last step.
+    epoch_sums: the losses of the epoch so far by name, times their questions' weights, whose sum
+    is epoch_weight. epoch_norm: its gradients' norms. epoch_seconds: what its steps took.
     """
 
     step: int = 0
@@ -46,9 +49,22 @@ class Progress:
     stopped: str = ""
     seconds_features: float = 0.0
     seconds_training: float = 0.0
-    epoch_loss: float = 0.0  # summed over the questions of the epoch so far
-    epoch_questions: int = 0
+    epoch_sums: dict[str, float] = field(default_factory=dict)
+    epoch_weight: float = 0.0
+    epoch_norm: float = 0.0
+    epoch_seconds: float = 0.0
     history: list[dict[str, Any]] = field(default_factory=list)
+
+    def add(self, sums: Mapping[str, float], weight: float) -> None:
+        """Take in what a step's questions cost."""
+        for name, value in sums.items():
+            self.epoch_sums[name] = self.epoch_sums.get(name, 0.0) + value
+        self.epoch_weight += weight
+
+    def begin_epoch(self) -> None:
+        """Forget what was added up of the epoch before."""
+        self.epoch_sums = {}
+        self.epoch_weight = self.epoch_norm = self.epoch_seconds = 0.0
 
 
 @dataclass(frozen=True)
@@ -61,6 +77,7 @@ class Learning:
     learned: Mapping[str, Tensor]
     optimizer: torch.optim.Optimizer
     average: Average | None
+    tuning: Tuning
 
 
 def save_state(run: Path, learning: Learning, progress: Progress) -> None:
@@ -77,6 +94,7 @@ def save_state(run: Path, learning: Learning, progress: Progress) -> None:
         save_file(_moments(learning), temporary / OPTIMIZER)
         if learning.average is not None:
             save_file(_on_cpu(learning.average.tensors), temporary / AVERAGE)
+        save_file(learning.tuning.state(), temporary / TUNING)
         write_json(temporary / PROGRESS, asdict(progress))
         older = _states(run)
         if folder in older:  # saved at this very step before
@@ -106,6 +124,7 @@ def load_state(run: Path, learning: Learning) -> Progress:
     try:
         weights, moments = load_file(folder / WEIGHTS), load_file(folder / OPTIMIZER)
         averages = load_file(folder / AVERAGE) if learning.average is not None else {}
+        tuning = load_file(folder / TUNING)
         progress = Progress(**json.loads((folder / PROGRESS).read_text(encoding="utf-8")))
     except (OSError, SafetensorError, ValueError, TypeError) as error:
         raise ModelError(f"{folder}: the state is damaged ({error}); train again") from error
@@ -115,6 +134,7 @@ def load_state(run: Path, learning: Learning) -> Progress:
     _restore_moments(learning, moments)
     if learning.average is not None:
         learning.average.restore(averages)
+    learning.tuning.load_state(tuning)
     return progress
 
 

@@ -6,19 +6,24 @@ import math
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
 from accelerate import Accelerator
+from numpy.typing import NDArray
 from torch import Tensor
 
 from vqa_cli.config import TrainSettings
 from vqa_cli.errors import ModelError
+from vqa_cli.models.vqa_model import Perturb
+from vqa_cli.training.adversarial import Perturbation, adversarial_backward
 from vqa_cli.training.batches import Rows, step_seed
-from vqa_cli.training.learner import Learner
+from vqa_cli.training.learner import Learner, Losses, each_question
 from vqa_cli.training.objective import SoftTargets
 from vqa_cli.training.optimizer import rate_factor
 from vqa_cli.training.split_data import Inputs, SplitData
+from vqa_cli.training.state import Learning
 from vqa_cli.training.validation import Validation
 
 NAMED = 8
@@ -32,6 +37,7 @@ class Task:
     train: SplitData
     targets: SoftTargets
     rows: Rows  # the rows of `train` that have a target
+    weights: NDArray[np.float32]  # (Q,) of `train`; mean 1 over `rows`
     validation: Validation
 
 
@@ -49,10 +55,13 @@ class Part:
 
 @dataclass(frozen=True)
 class Taken:
-    """What a step did: the summed loss of this process's questions, and the gradient's norm."""
+    """What a step did. sums: this process's losses by name, times its questions' weights.
 
-    loss: float
-    questions: int
+    weight: the sum of these. gradient_norm: before clipping.
+    """
+
+    sums: dict[str, float]
+    weight: float
     gradient_norm: float
 
 
@@ -70,13 +79,14 @@ class Stepper:
     def __init__(
         self,
         learner: Learner,
-        optimizer: torch.optim.Optimizer,
+        learning: Learning,
         task: Task,
         settings: TrainSettings,
         accelerator: Accelerator,
         steps: int,
     ) -> None:
-        self.learner, self.optimizer, self.task = learner, optimizer, task
+        self.learner, self.task = learner, task
+        self.optimizer, self.tuning = learning.optimizer, learning.tuning
         self.settings, self.accelerator, self.steps = settings, accelerator, steps
         self.wrapped = accelerator.prepare_model(learner)
         self.asleep: Sequence[Tensor] = ()
@@ -93,16 +103,23 @@ class Stepper:
         torch.manual_seed(
             step_seed(self.settings.seed, step, self.accelerator.process_index)
         )  # dropout
-        loss, questions, broken = 0.0, 0, [batch[:0]]
+        sums = dict.fromkeys(self.learner.weights, 0.0)
+        weight, broken = 0.0, [batch[:0]]
+        whole = float(self.task.weights[batch].sum(dtype=np.float64))
         for place, part in enumerate(parts, start=1):
             inputs = next(loaded)
             # The processes exchange gradients once a step, with the last part.
             with nullcontext() if place == len(parts) else self.accelerator.no_sync(self.wrapped):
-                losses = self._backward_if_it_fits(part, inputs, len(batch))
+                losses = self._backward_if_it_fits(part, inputs, whole)
             if not part.idle:
-                loss += float(losses.sum())
-                questions += len(part.rows)
-                broken.append(part.rows[~torch.isfinite(losses).cpu().numpy()])
+                weights = self._weights(part)
+                weight += float(weights.sum())
+                for name, values in losses.parts.items():
+                    sums[name] += float((values * weights).sum())
+                broken.append(part.rows[~torch.isfinite(losses.total).cpu().numpy()])
+        if (extra := self.tuning.regularisation()) is not None:
+            with self.accelerator.no_sync(self.wrapped):  # every process has the same
+                self.accelerator.backward(extra)
         for parameter in self.asleep:
             parameter.grad = None
         norm = float(
@@ -116,29 +133,52 @@ class Stepper:
         for group in self.optimizer.param_groups:
             group["lr"] = group["peak"] * factor
         self.optimizer.step()
+        self.tuning.after_step(step + 1, self.steps)
         self.optimizer.zero_grad()
-        return Taken(loss, questions, norm)
+        return Taken(sums, weight, norm)
 
-    def _backward_if_it_fits(self, part: Part, inputs: Inputs, questions: int) -> Tensor:
+    def _backward_if_it_fits(self, part: Part, inputs: Inputs, whole: float) -> Losses:
         try:
-            return self._backward(part, inputs, questions)
+            return self._backward(part, inputs, whole)
         except torch.OutOfMemoryError:
             pass  # what it holds is free only after this block
         self.optimizer.zero_grad()
         torch.cuda.empty_cache()
         raise OutOfMemoryError(f"{len(part.rows)} questions at once")
 
-    def _backward(self, part: Part, inputs: Inputs, questions: int) -> Tensor:
-        """Add the gradients of a part of a batch of `questions`; give its losses (Q,)."""
-        device = self.accelerator.device
+    def _backward(self, part: Part, inputs: Inputs, whole: float) -> Losses:
+        """Add the gradients of a part of a batch that weighs `whole`; give its losses."""
+        device, accelerator = self.accelerator.device, self.accelerator
         on_device = {name: tensor.to(device) for name, tensor in inputs.items()}
         targets = self.task.targets.dense(part.rows, self.learner.model.config.answers).to(device)
-        losses: Tensor = self.wrapped(on_device, targets)
-        # The processes' gradients are averaged; so every question of the batch weighs the same,
-        # whichever process and part computes it.
-        share = self.accelerator.num_processes / questions * (not part.idle)
-        self.accelerator.backward(losses.sum() * share)
-        return losses.detach()
+        weights = self._weights(part)
+        # The processes' gradients are averaged; so every question of the batch counts by its
+        # weight alone, whichever process and part computes it.
+        share = accelerator.num_processes / whole * (not part.idle)
+        passes: list[Losses] = []
+
+        def forward(perturb: Perturb | None = None) -> Tensor:
+            losses: Losses = self.wrapped(on_device, targets, perturb)
+            passes.append(losses.detached())
+            return (losses.total * weights).sum() * share
+
+        if self.settings.adversarial == "none":
+            accelerator.backward(forward())
+        else:
+            mask = each_question(on_device)["attention_mask"]
+            adversarial_backward(
+                self.settings.adversarial,
+                Perturbation(mask, self.settings.adversarial_size),
+                forward,
+                accelerator.backward,
+                partial(accelerator.no_sync, self.wrapped),
+                device,
+            )
+        return passes[0]  # those of the questions as they are
+
+    def _weights(self, part: Part) -> Tensor:
+        """Return what the part's questions weigh (Q,)."""
+        return torch.from_numpy(self.task.weights[part.rows]).to(self.accelerator.device)
 
     def _explain(self, step: int, batch: Rows, broken: Rows) -> str:
         rows = broken if len(broken) else batch

@@ -14,12 +14,13 @@ from vqa_cli.device import Device
 from vqa_cli.errors import DataError
 from vqa_cli.models.checkpoint import Checkpoint
 from vqa_cli.models.extraction import extract_questions, open_question_store, question_key
-from vqa_cli.models.extraction_loop import Processes
 from vqa_cli.training.batches import Rows
 from vqa_cli.training.beginning import Beginning
+from vqa_cli.training.class_weights import question_weights
 from vqa_cli.training.context import Context
 from vqa_cli.training.image_inputs import image_inputs
 from vqa_cli.training.objective import SoftTargets, soft_targets
+from vqa_cli.training.processes import together
 from vqa_cli.training.split_data import QuestionInputs, QuestionTokens, SplitData, TokenIds
 from vqa_cli.training.step import Task
 from vqa_cli.training.validation import Validation
@@ -41,11 +42,8 @@ def build_task(
 
     Raises DataError where no training question has an answer in the vocabulary.
     """
-    processes = Processes(
-        accelerator.process_index, accelerator.num_processes, accelerator.wait_for_everyone
-    )
     checkpoint, settings = beginning.checkpoint, beginning.train
-    context = Context(beginning, data, device, processes, report)
+    context = Context(beginning, data, device, together(accelerator), report)
     frames = [data.rows("train"), data.rows("val")]
     files, image_of = _numbered([frame["image"] for frame in frames])
     texts, question_of = _numbered([frame["question"] for frame in frames])
@@ -74,7 +72,8 @@ def build_task(
     validation = Validation(
         val, answers, kinds, val_targets, checkpoint.vocabulary, settings.objective
     )
-    return Task(train, train_targets, rows, validation)
+    weights = question_weights(settings.class_weights, train_targets)
+    return Task(train, train_targets, rows, weights, validation)
 
 
 def _numbered(columns: Sequence[Iterable[str]]) -> tuple[list[str], list[Rows]]:
