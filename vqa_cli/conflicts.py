@@ -12,7 +12,7 @@ from vqa_cli.settings import unusable
 
 RECURRENT = ("gru", "lstm")
 LAYERED = ("full", "last")
-"""The tunings whose layers can be unfrozen one after another."""
+"""What tunings begin with whose layers can be unfrozen one after another."""
 
 
 def check_together(model: ModelSettings, train: TrainSettings, augment: AugmentSettings) -> None:

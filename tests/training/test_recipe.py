@@ -12,7 +12,7 @@ import torch
 
 from tests.drawing import write_shapes
 from tests.training.small_runs import Listener, StopAt, history, same, train, weights
-from vqa_cli.errors import ModelError
+from vqa_cli.errors import ModelError, VQAError
 from vqa_cli.inference.loading import load_answerer
 from vqa_cli.training.finetune import resume
 from vqa_cli.training.run_folder import find_unfinished
@@ -186,3 +186,26 @@ def test_the_trainer_takes_every_step_once(folder: Path, tmp_path: Path) -> None
 
     train(folder, tmp_path / "run", Counting(), epochs=2)
     assert taken == list(range(1, len(taken) + 1))
+
+
+def test_lower_layers_wake_up_one_by_one(folder: Path, tmp_path: Path) -> None:
+    """With a layer an epoch, what wakes last has learned in the last epochs alone."""
+    full = {"image_tuning": "full", "question_tuning": "full"}
+    before = train(folder, tmp_path / "still", model=full, epochs=1, learning_rate=1e-30,
+                   encoder_learning_rate=1e-30, weight_decay=0).run  # fmt: skip
+    after = train(folder, tmp_path / "run", model=full, epochs=1, unfreeze_every=1).run
+    a, b = weights(before), weights(after)
+    changed = {name for name in a if not torch.equal(a[name], b[name])}
+    assert "question_encoder.model.embeddings.word_embeddings.weight" not in changed
+    assert "image_encoder.backbone.conv1.weight" not in changed
+    assert any(name.startswith("question_encoder") for name in changed)
+    assert any(name.startswith("image_encoder") for name in changed)
+    whole = train(folder, tmp_path / "whole", model=full, epochs=1).run
+    assert not any(torch.equal(a[name], weights(whole)[name]) for name in a if "conv1" in name)
+
+
+def test_nothing_to_wake_up_is_an_error(folder: Path, tmp_path: Path) -> None:
+    lora = {"image_tuning": "lora:2", "question_tuning": "frozen"}
+    with pytest.raises(VQAError, match="--unfreeze-every"):
+        train(folder, tmp_path / "run", model=lora, unfreeze_every=1)
+    assert not (tmp_path / "run").exists()

@@ -4,7 +4,9 @@ import pytest
 import torch
 from torch import nn
 
+from tests.tiny_runs import tiny_model
 from vqa_cli.errors import ModelError
+from vqa_cli.models.tuning import apply_tuning
 from vqa_cli.training.optimizer import Average
 from vqa_cli.training.state import (
     Learning,
@@ -16,6 +18,9 @@ from vqa_cli.training.state import (
     save_state,
 )
 
+PLAIN = apply_tuning(tiny_model(), "frozen", "frozen", seed=0)
+"""A tuning that has nothing to remember."""
+
 
 def trained(steps: int, ema: float = 0.0) -> tuple[nn.Module, Learning]:
     torch.manual_seed(0)
@@ -23,7 +28,8 @@ def trained(steps: int, ema: float = 0.0) -> tuple[nn.Module, Learning]:
     model[0].requires_grad_(False)
     learned = dict(model[1].named_parameters())
     average = Average(ema, learned) if ema else None
-    learning = Learning(learned, torch.optim.AdamW(learned.values(), lr=0.1), average)
+    optimizer = torch.optim.AdamW(learned.values(), lr=0.1)
+    learning = Learning(learned, optimizer, average, PLAIN)
     step(model, learning, range(steps))
     return model, learning
 
@@ -98,6 +104,6 @@ def test_a_damaged_state_is_an_error(tmp_path: Path) -> None:
 def test_the_state_of_another_model_is_an_error(tmp_path: Path) -> None:
     model, learning = trained(1)
     save_state(tmp_path, learning, Progress(step=1))
-    other = Learning(dict(model.named_parameters()), learning.optimizer, None)
+    other = Learning(dict(model.named_parameters()), learning.optimizer, None, PLAIN)
     with pytest.raises(ModelError, match="another model"):
         load_state(tmp_path, other)

@@ -43,9 +43,9 @@ def unused(means: Mapping[str, float]) -> list[str]:
     reasons = {
         CONSISTENCY: "--consistency has nothing to learn from: no view differs from its image",
         CONTRASTIVE: "--contrastive has nothing to learn from: the images of a batch are all asked "
-        "the same questions, so that none is a wrong one",
+        "the same, so that none is a wrong one",
         MATCHING: "--matching has nothing to learn from: the images of a batch are all asked the "
-        "same questions, so that none is a wrong one",
+        "same, so that none is a wrong one",
     }
     return [reason for name, reason in reasons.items() if means.get(name) == 0.0]
 
@@ -78,13 +78,14 @@ class Auxiliary(nn.Module):
         model: VQAModel,
         encoded: Encoded,
         joint: Tensor,
-        question: Tensor,
         second_images: Tensor | None = None,
+        fits: Tensor | None = None,
     ) -> dict[str, Tensor]:
         """Give each objective's losses (Q,), not yet weighted.
 
-        joint (Q,F): the fusion of `encoded`. question (Q,): numbers below Q, equal where the same
-        is asked. second_images (B,N,D): the tokens of other views, which consistency needs.
+        joint (Q,F): the fusion of `encoded`. Consistency needs second_images (B,N,D), the tokens of
+        other views; contrastive and matching need fits (Q,B): whether the question's words are
+        asked of the image, so that this one is no negative.
         """
         losses: dict[str, Tensor] = {}
         if CONSISTENCY in self.wanted:
@@ -92,9 +93,11 @@ class Auxiliary(nn.Module):
             second = model.joint(encoded._replace(image_tokens=second_images))
             losses[CONSISTENCY] = consistency_losses(joint, second)
         if CONTRASTIVE in self.wanted:
-            losses[CONTRASTIVE] = self.contrastive(encoded, fitting(encoded, question))
+            assert fits is not None
+            losses[CONTRASTIVE] = self.contrastive(encoded, fits)
         if MATCHING in self.wanted:
-            other, found = other_images(fitting(encoded, question))
+            assert fits is not None
+            other, found = other_images(fits)
             shuffled = model.joint(encoded._replace(image_index=other))
             losses[MATCHING] = self.matching(joint, shuffled) * found
         return losses
@@ -115,17 +118,6 @@ def consistency_losses(joint: Tensor, second: Tensor) -> Tensor:
     The mean over the features makes the weight mean the same at every width.
     """
     return (joint.float() - second.float()).square().mean(-1)
-
-
-def fitting(encoded: Encoded, question: Tensor) -> Tensor:
-    """(Q,B) whether the question is asked of the image: by itself, or by another with its words.
-
-    "What is on the table?" asked of two images fits both, so the other one is no negative for it.
-    """
-    questions, images = len(question), len(encoded.image_tokens)
-    asked = torch.zeros(questions, images, dtype=torch.bool, device=question.device)
-    asked[question, encoded.image_index] = True
-    return asked.index_select(0, question)
 
 
 class Contrastive(nn.Module):

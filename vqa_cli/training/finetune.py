@@ -15,6 +15,7 @@ from vqa_cli.config import (
     DeviceSettings,
     ModelSettings,
     PrepareSettings,
+    TrackSettings,
     TrainSettings,
 )
 from vqa_cli.conflicts import check_together
@@ -41,6 +42,7 @@ from vqa_cli.training.run_folder import writing
 from vqa_cli.training.state import Learning, Progress, has_state, load_best, load_state
 from vqa_cli.training.step import DivergedError, Task
 from vqa_cli.training.task import build_task
+from vqa_cli.training.tracking import check_tracker, tracking
 
 
 def finetune(
@@ -51,6 +53,7 @@ def finetune(
     device: DeviceSettings,
     prepare: PrepareSettings,
     augment: AugmentSettings | None = None,
+    track: TrackSettings | None = None,
     images: Path | None = None,
     out: Path | None = None,
     on_epoch: OnEpoch | None = None,
@@ -65,7 +68,8 @@ def finetune(
     stopped it.
     """
     started = time.monotonic()
-    augment = augment or AugmentSettings()
+    augment, track = augment or AugmentSettings(), track or TrackSettings()
+    check_tracker(track.track)
     check_together(model, train, augment)
     if augment.augmentation_words:
         Words.load(Path(augment.augmentation_words))  # wrong ones are told before anything is made
@@ -85,7 +89,7 @@ def finetune(
         )
     train = resolved(train, built, rows)
     prepare_learning(built, train)
-    settings = (model, train, augment, device)
+    settings = (model, train, augment, track, device)
     with lost_ones_told("Begin again"):
         run = begin_run(built, data, settings, chosen, out, accelerator)
     return _go_on(run, data, chosen, accelerator, report, started, on_epoch)
@@ -96,14 +100,16 @@ def resume(
     config: dict[str, Any],
     *,
     images: Path | None = None,
+    on_epoch: OnEpoch | None = None,
     report: Reporter = SILENT,
 ) -> FinetuneResult:
     """Go on with an unfinished run exactly where its last saved state stands.
 
-    Everything is as the run's config says. Raises DataError where the data is not there any more,
+    Everything is as the run's config says. on_epoch is as for `finetune`. Raises DataError where the data is not there any more,
     or has changed.
     """
     started = time.monotonic()
+    check_tracker(config["settings"]["track"]["track"])
     device = DeviceSettings.from_mapping(config["settings"]["device"])
     chosen, accelerator, report = _start(device, report)
     if is_decided(run):  # it was stopped while its last files were moved
@@ -119,7 +125,7 @@ def resume(
             f"{folder}: has changed since {run} began, so it cannot be resumed; start anew: "
             f"vqa finetune {folder}"
         )
-    return _go_on(run, data, chosen, accelerator, report, started)
+    return _go_on(run, data, chosen, accelerator, report, started, on_epoch)
 
 
 def _start(device: DeviceSettings, report: Reporter) -> tuple[Device, Accelerator, Reporter]:
@@ -196,19 +202,23 @@ def _train(
     )
     deadline = started + 60 * settings.max_minutes if settings.max_minutes else None
     diverged = None
+    tracker = beginning.track.track if accelerator.is_main_process else "none"
+    shown = beginning.checkpoint.config["settings"]
     try:
-        Trainer(
-            run,
-            learner,
-            learning,
-            task,
-            settings,
-            progress,
-            accelerator,
-            report,
-            deadline=deadline,
-            on_epoch=on_epoch,
-        ).train()
+        with tracking(tracker, run, progress.step, shown, report) as told:
+            Trainer(
+                run,
+                learner,
+                learning,
+                task,
+                settings,
+                progress,
+                accelerator,
+                report,
+                deadline=deadline,
+                on_epoch=on_epoch,
+                tracker=told,
+            ).train()
     except DivergedError as error:
         diverged = error
         progress.stopped = error.message

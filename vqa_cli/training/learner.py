@@ -14,9 +14,10 @@ from vqa_cli.training.split_data import Inputs
 
 MAIN = "loss"
 """The name of the main objective's loss, beside those of the auxiliary ones."""
-SECOND = "second_"
-"""What the inputs of a second view of the images begin with."""
+BESIDE = ("second_pixel_values", "second_image_tokens", "fits")
+"""The inputs that only auxiliary objectives look at."""
 OF_QUESTIONS = ("input_ids", "question_tokens", "attention_mask")
+"""The inputs with a row for each distinct question."""
 
 
 class Losses(NamedTuple):
@@ -47,24 +48,31 @@ class Learner(nn.Module):
 
         perturb: changes each question's own embeddings (Q,L,E), identical ones apart.
         """
-        first = {n: tensor for n, tensor in inputs.items() if not n.startswith(SECOND)}
-        first = first if perturb is None else each_question(first)
-        encoded = self.model.encode(**first, perturb=perturb)
+        plain = {name: tensor for name, tensor in inputs.items() if name not in BESIDE}
+        plain = plain if perturb is None else each_question(plain)
+        encoded = self.model.encode(**plain, perturb=perturb)
         joint = self.model.joint(encoded)
         logits = self.model.head(joint)
         main = question_losses(self.objective, logits, targets, self.label_smoothing)
         parts = {MAIN: main}
         if self.auxiliary is not None:
-            second, question = self._second_images(inputs), inputs["question_index"]
-            parts |= self.auxiliary(self.model, encoded, joint, question, second)
+            second, fits = self._second_images(inputs), _fits(inputs)
+            parts |= self.auxiliary(self.model, encoded, joint, second, fits)
         total = sum((self.weights[name] * parts[name] for name in parts), main.new_zeros(()))
         return Losses(total, parts)
 
     def _second_images(self, inputs: Inputs) -> Tensor | None:
         """The image tokens (B,N,D) of a second view, where there is one."""
-        if f"{SECOND}pixel_values" in inputs:
-            return self.model.encode_images(inputs[f"{SECOND}pixel_values"])
-        return inputs.get(f"{SECOND}image_tokens")
+        if "second_pixel_values" in inputs:
+            return self.model.encode_images(inputs["second_pixel_values"])
+        return inputs.get("second_image_tokens")
+
+
+def _fits(inputs: Inputs) -> Tensor | None:
+    """Whether each question's words are asked of each image (Q,B), where that is known."""
+    if "fits" not in inputs:
+        return None
+    return inputs["fits"].index_select(0, inputs["question_index"])
 
 
 def each_question(inputs: Inputs) -> Inputs:

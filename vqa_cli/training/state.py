@@ -90,17 +90,14 @@ def save_state(run: Path, learning: Learning, progress: Progress) -> None:
     shutil.rmtree(temporary, ignore_errors=True)
     try:
         temporary.mkdir(parents=True)
-        save_file(_on_cpu(learning.learned), temporary / WEIGHTS)
-        save_file(_moments(learning), temporary / OPTIMIZER)
+        _save(learning.learned, temporary / WEIGHTS)
+        _save(_moments(learning), temporary / OPTIMIZER)
         if learning.average is not None:
-            save_file(_on_cpu(learning.average.tensors), temporary / AVERAGE)
-        save_file(learning.tuning.state(), temporary / TUNING)
+            _save(learning.average.tensors, temporary / AVERAGE)
+        _save(learning.tuning.state(), temporary / TUNING)
         write_json(temporary / PROGRESS, asdict(progress))
-        older = _states(run)
-        if folder in older:  # saved at this very step before
-            shutil.rmtree(folder)
-            older.remove(folder)
-        temporary.rename(folder)
+        if not folder.exists():  # one of this very step is as good
+            temporary.rename(folder)
     except (OSError, SafetensorError) as error:
         raise ModelError(
             f"{run}: the state of step {progress.step:,} cannot be saved ({error}); make room, "
@@ -108,8 +105,9 @@ def save_state(run: Path, learning: Learning, progress: Progress) -> None:
         ) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
-    for path in older:
-        shutil.rmtree(path)
+    for path in _states(run):
+        if path != folder:
+            shutil.rmtree(path)
 
 
 def load_state(run: Path, learning: Learning) -> Progress:
@@ -145,8 +143,7 @@ def save_best(run: Path, learned: Mapping[str, Tensor]) -> None:
     """
     try:
         (run / STATE).mkdir(exist_ok=True)
-        with replacing(run / STATE / BEST) as temporary:
-            save_file(_on_cpu(learned), temporary)
+        _save(learned, run / STATE / BEST)
     except (OSError, SafetensorError) as error:
         raise ModelError(
             f"{run}: the best weights cannot be saved ({error}); make room, then go on: "
@@ -172,18 +169,24 @@ def _states(run: Path) -> list[Path]:
     return sorted((run / STATE).glob("step-*"))
 
 
+def _save(tensors: Mapping[str, Tensor], path: Path) -> None:
+    with replacing(path) as temporary:
+        save_file(_on_cpu(tensors), temporary)
+        # Without this, a power cut could leave a file of zeros, and the state before gone.
+        with temporary.open("rb+") as file:
+            os.fsync(file.fileno())
+
+
 def _on_cpu(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
 
 
 def _moments(learning: Learning) -> dict[str, Tensor]:
-    return _on_cpu(
-        {
-            f"{index}.{name}": value
-            for index, parameter in enumerate(learning.learned.values())
-            for name, value in learning.optimizer.state.get(parameter, {}).items()
-        }
-    )
+    return {
+        f"{index}.{name}": value
+        for index, parameter in enumerate(learning.learned.values())
+        for name, value in learning.optimizer.state.get(parameter, {}).items()
+    }
 
 
 def _restore_moments(learning: Learning, moments: Mapping[str, Tensor]) -> None:
