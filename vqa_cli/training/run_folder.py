@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 from typing import Any
 
+from vqa_cli.console import SILENT
+from vqa_cli.data.writer_lock import LOCK_FILE, locked
 from vqa_cli.errors import ModelError
 from vqa_cli.files import write_text
 from vqa_cli.model_folder import LATEST, RUN, is_finished, read_config, resolve_model
@@ -35,12 +39,40 @@ def check_free(out: Path) -> None:
     with _told(out):
         if out.is_file():
             raise ModelError(f"--out {out}: is a file, and nothing is overwritten; name a folder")
-        if out.is_dir() and any(out.iterdir()):
+        if out.is_dir() and any(out.iterdir()) and not is_abandoned(out):
             unfinished = (out / "config.json").is_file() and not is_finished(out)
             hint = f", or go on with that run: vqa finetune --resume {out}" if unfinished else ""
             raise ModelError(
                 f"--out {out}: is not empty, and nothing is overwritten; name a new folder{hint}"
             )
+
+
+def is_abandoned(run: Path) -> bool:
+    """Whether a run was stopped while its folder was made: what it holds is no run, and no loss."""
+    held = [path.name for path in run.iterdir()]
+    state = run / STATE
+    begun = (state / LOCK_FILE).is_file() or (held == [STATE] and not any(state.iterdir()))
+    return begun and "config.json" not in held
+
+
+@contextmanager
+def writing(run: Path) -> Iterator[None]:
+    """Be the only process that writes a run, and remove what one that was killed left half done.
+
+    Raises DataError where another process is at it.
+    """
+    lock = locked(run / STATE, SILENT, wait=False)
+    try:
+        os.truncate(lock, 0)
+        os.write(lock, str(os.getpid()).encode())
+        for path in (*run.glob(".*.tmp"), *(run / STATE).glob(".*")):
+            if path.is_dir():
+                shutil.rmtree(path)
+            elif path.name != LOCK_FILE:
+                path.unlink()
+        yield
+    finally:
+        os.close(lock)  # which also unlocks
 
 
 @contextmanager
@@ -80,6 +112,11 @@ def find_unfinished(chosen: Path | None, runs: Path = RUNS) -> tuple[Path, dict[
     """
     if chosen is not None:
         chosen = resolve_model(chosen)
+        if is_abandoned(chosen):
+            raise ModelError(
+                f"{chosen}: this run was stopped before it had begun, so there is nothing to go on "
+                f"from; start it again: vqa finetune DATA --out {chosen}"
+            )
         config = read_config(chosen)
         if config["kind"] != RUN:
             raise ModelError(f"{chosen}: an exported folder; only a run can be resumed")
