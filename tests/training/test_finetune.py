@@ -21,6 +21,7 @@ FILES = {
     "answers.json",
     "calibration.json",
     "config.json",
+    "curves.svg",
     "history.csv",
     "metrics.json",
     "model.safetensors",

@@ -32,6 +32,8 @@ seed {train["seed"]} |
 before training {metrics["val_accuracy_untrained"]:.4f}) |
 | made with | vqa {__version__} |
 
+![The loss and the accuracy on val, epoch by epoch](curves.svg)
+
 Ask it:
 
     vqa ask IMAGE "QUESTION" -m {name}

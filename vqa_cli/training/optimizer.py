@@ -31,6 +31,7 @@ def optimizer_for(learner: Learner, settings: TrainSettings) -> torch.optim.Adam
         [
             {
                 "params": parameters,
+                "encoder": in_encoder,
                 "peak": encoder_rate if in_encoder else settings.learning_rate,
                 "weight_decay": settings.weight_decay if decayed else 0.0,
             }
