@@ -1,0 +1,111 @@
+"""`finetune` with each tuning: a whole run, stopped and resumed, loaded, scored and exported."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import timm
+import torch
+from safetensors.torch import load_file, save_file
+
+from tests.drawing import write_shapes
+from tests.training.small_runs import DEVICE, Listener, StopAt, same, train
+from vqa_cli.data.prepared import PreparedDataset
+from vqa_cli.errors import ModelError
+from vqa_cli.evaluation.evaluate import evaluate
+from vqa_cli.export.folder import export_run
+from vqa_cli.inference.loading import load_answerer
+from vqa_cli.models.checkpoint import load_checkpoint
+from vqa_cli.training.finetune import resume
+from vqa_cli.training.run_folder import find_unfinished
+
+TUNINGS = [
+    ("last:1", "lora:2"),
+    ("lora:2", "adalora:2"),
+    ("adalora:2", "ia3"),
+    ("ia3", "bitfit"),
+    ("bitfit", "last:1"),
+    ("prompt:3", "prompt:2"),
+]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_shapes(tmp_path_factory.mktemp("data") / "shapes", count=24)
+
+
+@pytest.fixture(scope="module")
+def vit(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A ViT with weights of its own, in timm's layout."""
+    folder = tmp_path_factory.mktemp("weights") / "test_vit"
+    folder.mkdir()
+    torch.manual_seed(3)
+    arguments = {"img_size": 32, "patch_size": 8}
+    model = timm.create_model("test_vit", num_classes=0, **arguments)
+    save_file(model.state_dict(), folder / "model.safetensors")
+    pretrained = {"mean": [0.5] * 3, "std": [0.5] * 3, "input_size": [3, 32, 32]}
+    pretrained |= {"interpolation": "bilinear", "num_classes": 0}
+    content = {"architecture": "test_vit", "model_args": arguments, "pretrained_cfg": pretrained}
+    (folder / "config.json").write_text(json.dumps(content))
+    return folder
+
+
+def options(image: str, question: str, vit: Path) -> dict[str, Any]:
+    named = {"image_encoder": str(vit), "image_size": None} if image.startswith("prompt") else {}
+    return {"image_tuning": image, "question_tuning": question, **named}
+
+
+@pytest.mark.parametrize(("image", "question"), TUNINGS)
+def test_a_tuned_run_is_a_plain_model_and_resumes_to_the_same_weights(
+    image: str, question: str, folder: Path, vit: Path, tmp_path: Path
+) -> None:
+    whole, stopped, user = tmp_path / "whole", tmp_path / "stopped", Listener()
+    model, short = options(image, question, vit), {"epochs": 2, "encoder_learning_rate": 0.01}
+    result = train(folder, whole, user, model=model, **short)
+    assert any(line.startswith("what learns: image encoder: ") for line in user.said)
+
+    checkpoint = load_checkpoint(whole)
+    assert not any(
+        "lora" in name or "ia3" in name for name in load_file(whole / "model.safetensors")
+    )
+    assert (checkpoint.model.config.image_encoder.virtual_tokens == 3) == (image == "prompt:3")
+    data = PreparedDataset.open(Path(checkpoint.config["data"]["folder"]))
+    scored = evaluate(data, "val", load_answerer(whole, device=DEVICE))
+    assert scored.accuracy == pytest.approx(result.val_accuracy)
+
+    with pytest.raises(KeyboardInterrupt):
+        train(folder, stopped, StopAt(3), model=model, **short)
+    base = load_file(stopped / "model.safetensors")
+    learned = load_file(whole / "model.safetensors")
+    for encoder in ("image_encoder.", "question_encoder."):
+        assert any(
+            not torch.equal(base[name], learned[name]) for name in base if name.startswith(encoder)
+        )
+    resume(*find_unfinished(stopped))
+    assert same(whole, stopped)
+
+
+@pytest.mark.slow
+def test_virtual_tokens_are_exported(folder: Path, vit: Path, tmp_path: Path) -> None:
+    model = options("prompt:3", "prompt:2", vit) | {"fusion": "joint"}
+    run = train(folder, tmp_path / "run", model=model, epochs=1).run
+    exported = export_run(run, tmp_path / "exported")
+    assert exported.parity.max_abs_diff < 1e-4
+
+
+def test_what_an_encoder_cannot_have_is_told_before_there_is_a_run(
+    folder: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(ModelError) as caught:
+        train(
+            folder,
+            tmp_path / "run",
+            model={"question_encoder": "gru", "image_tuning": "prompt", "question_tuning": "lora"},
+        )
+    image, question = caught.value.problems
+    assert "--image-tuning prompt" in image
+    assert "--question-tuning lora" in question
+    assert not (tmp_path / "run").exists()
