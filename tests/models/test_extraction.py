@@ -13,9 +13,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor, nn
 
+from vqa_cli.data import feature_store
 from vqa_cli.data.feature_store import FeatureStore
 from vqa_cli.data.preprocessor import ImageTransform, Preprocessor
 from vqa_cli.data.tokenizer import train_wordpiece
@@ -23,6 +25,7 @@ from vqa_cli.device import Device
 from vqa_cli.errors import DataError, ModelError
 from vqa_cli.models import extraction
 from vqa_cli.models.extraction import (
+    View,
     extract_images,
     extract_questions,
     open_image_store,
@@ -464,6 +467,129 @@ def test_the_digest_knows_weights_buffers_and_architecture() -> None:
     assert digest(lambda module: module[1].running_mean.add_(1)) != digest()
     assert digest(lambda module: setattr(module[0], "stride", (2, 2))) != digest()
     assert digest(lambda module: module.to(memory_format=torch.channels_last)) == digest()
+
+
+def mirrored(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    return pixels[:, ::-1]
+
+
+def inverted(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    return 255 - pixels
+
+
+def view_key(digest: str, number: int) -> str:
+    return f"{number:02x}{digest[:62]}"
+
+
+def views_of(files: Sequence[tuple[Path, str]]) -> dict[str, View]:
+    changes = (mirrored, inverted)
+    return {
+        view_key(digest, number): View(digest, change)
+        for _, digest in files
+        for number, change in enumerate(changes, start=1)
+    }
+
+
+def test_views_are_what_the_encoder_gives_of_changed_pixels(
+    tmp_path: Path,
+    preprocessor: Preprocessor,
+) -> None:
+    files = draw(tmp_path / "images", 5)
+    encoder = GridEncoder()
+    store, result = run_images(tmp_path, preprocessor, files, encoder, views=views_of(files))
+    assert (result.missing, result.computed, len(store)) == (15, 15, 15)
+    encoder.eval()
+    for number, change in enumerate((lambda pixels: pixels, mirrored, inverted)):
+        pixels = np.stack([change(preprocessor.pixels(path)) for path, _ in files])
+        with torch.inference_mode():
+            expected = encoder(torch.from_numpy(preprocessor.normalize(pixels))).numpy()
+        keys = [view_key(digest, number) if number else digest for _, digest in files]
+        assert np.allclose(store.gather(store.lookup(keys)), expected, atol=2e-3)
+
+
+def test_views_come_to_images_that_are_there(
+    tmp_path: Path,
+    preprocessor: Preprocessor,
+) -> None:
+    files = draw(tmp_path / "images", 5)
+    plain, _ = run_images(tmp_path, preprocessor, files)
+    before = shard_bytes(plain)
+    store, result = run_images(tmp_path, preprocessor, files, views=views_of(files))
+    assert (result.cached, result.computed) == (5, 10)
+    assert shard_bytes(store).items() > before.items()
+    encoder = GridEncoder()
+    _, again = run_images(tmp_path, preprocessor, files, encoder, views=views_of(files))
+    assert (again.cached, again.computed, encoder.shapes) == (15, 0, [])
+
+
+def test_an_image_is_read_once_for_the_views_of_a_batch(
+    tmp_path: Path,
+    preprocessor: Preprocessor,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    files, read = draw(tmp_path / "images", 6), []
+    original = extraction._read_pixels
+
+    def counted(*arguments: object) -> NDArray[np.uint8]:
+        read.append(arguments[2])
+        return original(*arguments)
+
+    monkeypatch.setattr(extraction, "_read_pixels", counted)
+    run_images(tmp_path, preprocessor, files, views=views_of(files), batch_size=3)
+    assert sorted(read) == sorted(digest for _, digest in files)
+
+
+@pytest.mark.parametrize("batches", [1, 4])
+def test_a_stop_among_the_views(
+    tmp_path: Path,
+    preprocessor: Preprocessor,
+    batches: int,
+) -> None:
+    files = draw(tmp_path / "images", 6)
+    whole, _ = run_images(tmp_path / "whole", preprocessor, files, views=views_of(files))
+    encoder = GridEncoder()
+    encoder.stop_after = batches
+    with pytest.raises(KeyboardInterrupt):
+        run_images(tmp_path, preprocessor, files, encoder, views=views_of(files))
+    store, result = run_images(tmp_path, preprocessor, files, views=views_of(files))
+    assert result.cached == batches // 2 * 4
+    assert shard_bytes(store) == shard_bytes(whole)
+
+
+def test_several_processes_share_the_views(
+    tmp_path: Path,
+    preprocessor: Preprocessor,
+) -> None:
+    files = draw(tmp_path / "images", 6)
+    alone, _ = run_images(tmp_path / "alone", preprocessor, files, views=views_of(files))
+    stores: dict[int, FeatureStore] = {}
+
+    def work(processes: Processes) -> None:
+        stores[processes.rank], _ = run_images(
+            tmp_path, preprocessor, files, views=views_of(files), processes=processes
+        )
+
+    several(2, work)
+    assert all(shard_bytes(store) == shard_bytes(alone) for store in stores.values())
+
+
+def test_views_count_when_the_disk_is_measured(
+    tmp_path: Path,
+    preprocessor: Preprocessor,
+    reporter: Recorder,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Room for the images and not for their views: that is told before anything is computed."""
+    files = draw(tmp_path / "images", 6)
+    plain = 6 * (4 * 6 * 2 + 40)
+    usage = type("Usage", (), {"free": feature_store.SPARE_BYTES + plain})
+    monkeypatch.setattr(feature_store.shutil, "disk_usage", lambda folder: usage)
+    run_images(tmp_path / "plain", preprocessor, files)
+    encoder = GridEncoder()
+    with pytest.raises(DataError, match="the features need"):
+        run_images(tmp_path, preprocessor, files, encoder, views=views_of(files), report=reporter)
+    assert encoder.shapes == []
+    assert "encoding 18 of 18 images" in reporter.notices[0]
 
 
 class Recorder:
