@@ -11,6 +11,7 @@ from typing import Literal
 
 from vqa_cli.config import DeviceSettings
 from vqa_cli.errors import DeviceError
+from vqa_cli.memory import keep_freed_memory
 
 DeviceType = Literal["cpu", "cuda", "mps"]
 Precision = Literal["float32", "bfloat16"]
@@ -65,10 +66,12 @@ def choose_device(settings: DeviceSettings) -> Device:
 
 
 def apply_threads(device: Device) -> None:
-    """Give torch's operators `device.threads` CPU threads."""
+    """Give torch's operators `device.threads` CPU threads, and on a CPU memory that stays."""
     import torch
 
     torch.set_num_threads(device.threads)
+    if device.type == "cpu":
+        keep_freed_memory()
 
 
 def _choose_type(wanted: str) -> tuple[DeviceType, str]:

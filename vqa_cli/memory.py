@@ -1,10 +1,15 @@
-"""Making millions of objects without being held up."""
+"""Memory: making millions of objects without being held up, and keeping what is needed again."""
 
 from __future__ import annotations
 
+import ctypes
 import gc
+import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8  # malloc.h of glibc
+KEPT_BYTES = 1 << 30
 
 
 @contextmanager
@@ -20,3 +25,18 @@ def without_garbage_collection() -> Iterator[None]:
     finally:
         if enabled:
             gc.enable()
+
+
+def keep_freed_memory() -> bool:
+    """Keep up to `KEPT_BYTES` that are freed for what is allocated next; whether that is possible.
+
+    Each batch needs the same large tensors as the one before. The C library's way is to return
+    them to the system and to have them zeroed again, page by page, which takes a third of an
+    encoder's time on a CPU (docs/performance.md). Only glibc can be told so (mallopt(3)).
+    """
+    if platform.libc_ver()[0] != "glibc":
+        return False
+    mallopt = ctypes.CDLL(None).mallopt
+    # One arena for all threads: those of the others give back what they can.
+    wanted = {_M_TRIM_THRESHOLD: KEPT_BYTES, _M_MMAP_THRESHOLD: KEPT_BYTES, _M_ARENA_MAX: 1}
+    return all(mallopt(name, value) == 1 for name, value in wanted.items())
