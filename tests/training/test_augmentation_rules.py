@@ -291,4 +291,4 @@ def test_files_that_are_none(tmp_path: Path, content: bytes | None, said: str) -
 def test_what_is_allowed_is_said() -> None:
     described = describe_allowed({"a": frozenset({"mirror"}), "b": frozenset()})
     assert described.startswith("mirror 50 %, turn 0 %, ")
-    assert described.endswith(" of 2 images; 1 stay as they are")
+    assert described.endswith(" of 2 images; 1 of them unchanged")
