@@ -37,10 +37,11 @@ class Commands(TyperGroup):
             if sys.stdout is not None:  # it is None where the caller closed it
                 sys.stdout.flush()
         except VQAError as error:
-            print(f"error: {error}", file=sys.stderr)
+            print(f"{_speaker()}error: {error}", file=sys.stderr)
             raise typer.Exit(error.exit_code) from error
         except KeyboardInterrupt as error:
-            print("interrupted", file=sys.stderr)
+            if not _speaker():
+                print("interrupted", file=sys.stderr)
             raise typer.Exit(130) from error
         except BrokenPipeError as error:
             _discard_stdout()
@@ -49,7 +50,7 @@ class Commands(TyperGroup):
             if error.errno not in REFUSALS:
                 raise
             place = f"{error.filename}: " if error.filename else ""
-            print(f"error: {place}{error.strerror}", file=sys.stderr)
+            print(f"{_speaker()}error: {place}{error.strerror}", file=sys.stderr)
             raise typer.Exit(1) from error
         return result
 
@@ -73,6 +74,12 @@ def options(
     ] = False,
 ) -> None:
     """Train, check, ask and ship your own visual question answering model."""
+
+
+def _speaker() -> str:
+    """Who speaks, where it is not the first of several processes that were launched together."""
+    rank = os.environ.get("RANK", "0")
+    return f"rank {rank}: " if rank != "0" and "WORLD_SIZE" in os.environ else ""
 
 
 def _discard_stdout() -> None:

@@ -11,6 +11,7 @@ from functools import partial
 import numpy as np
 import torch
 from accelerate import Accelerator
+from accelerate.utils import gather_object
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -39,6 +40,7 @@ class Task:
     rows: Rows  # the rows of `train` that have a target
     weights: NDArray[np.float32]  # (Q,) of `train`; mean 1 over `rows`
     validation: Validation
+    old: Validation | None = None  # of the data that a continued run was trained on before
 
 
 @dataclass(frozen=True)
@@ -128,7 +130,8 @@ class Stepper:
             )
         )
         if not math.isfinite(norm):
-            raise DivergedError(self._explain(step, batch, np.concatenate(broken)))
+            of_all = gather_object(np.concatenate(broken).tolist())
+            raise DivergedError(self._explain(step, batch, np.array(of_all, dtype=np.int64)))
         factor = rate_factor(self.settings.schedule, step, self.steps, self.settings.warmup)
         for group in self.optimizer.param_groups:
             group["lr"] = group["peak"] * factor
