@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from vqa_cli.config import AugmentSettings, ModelSettings, TrainSettings
+from vqa_cli.config import AugmentSettings, ContinueSettings, ModelSettings, TrainSettings
 from vqa_cli.settings import unusable
 
 RECURRENT = ("gru", "lstm")
@@ -15,9 +15,15 @@ LAYERED = ("full", "last")
 """What tunings begin with whose layers can be unfrozen one after another."""
 
 
-def check_together(model: ModelSettings, train: TrainSettings, augment: AugmentSettings) -> None:
+def check_together(
+    model: ModelSettings,
+    train: TrainSettings,
+    augment: AugmentSettings,
+    continuing: ContinueSettings | None = None,
+) -> None:
     """Raise SettingsError with every contradiction among the settings."""
-    if problems := [*_of_model(model), *_of_training(model, train), *_of_views(train, augment)]:
+    problems = [*_of_model(model), *_of_training(model, train), *_of_views(train, augment)]
+    if problems := problems + list(_of_continuing(continuing or ContinueSettings())):
         raise unusable(problems)
 
 
@@ -47,5 +53,13 @@ def _of_training(model: ModelSettings, train: TrainSettings) -> Iterator[str]:
 def _of_views(train: TrainSettings, augment: AugmentSettings) -> Iterator[str]:
     if train.consistency and augment.image_augmentation == "none":
         yield "--consistency compares views of an image, so it needs --image-augmentation"
-    if augment.augmentation_words and augment.image_augmentation == "none":
-        yield "--augmentation-words is for --image-augmentation, which is none"
+    unchanged = augment.image_augmentation == "none" and not augment.word_dropout
+    if augment.augmentation_words and unchanged:
+        yield "--augmentation-words is for --image-augmentation or --word-dropout; there is neither"
+
+
+def _of_continuing(continuing: ContinueSettings) -> Iterator[str]:
+    if continuing.replay and not continuing.from_run:
+        yield "--replay asks old questions again that a run has learned: name it with --from"
+    if continuing.replay_share and not continuing.replay:
+        yield "--replay-share is a share of what --replay names, and there is no --replay"

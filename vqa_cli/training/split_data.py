@@ -16,6 +16,7 @@ from torch import Tensor
 from vqa_cli.data.feature_store import FeatureStore
 from vqa_cli.data.images import MAX_PIXELS
 from vqa_cli.data.preprocessor import Preprocessor
+from vqa_cli.training.asked import Asked
 from vqa_cli.training.augmentation import drawn_views
 from vqa_cli.training.batches import Rows
 
@@ -25,7 +26,7 @@ Inputs = dict[str, Tensor]
 class ImageInputs(Protocol):
     """Where a batch's images come from: pixels, or tokens of the feature store."""
 
-    def __call__(self, images: Rows, draw: int | None = None) -> Inputs:
+    def __call__(self, images: Rows, /, draw: int | None = None) -> Inputs:
         """Give the model's arguments for `images` (B,)."""
         ...
 
@@ -33,7 +34,7 @@ class ImageInputs(Protocol):
 class QuestionInputs(Protocol):
     """Where a batch's questions come from: token ids, or tokens of the feature store."""
 
-    def __call__(self, questions: Rows, draw: int | None = None) -> Inputs:
+    def __call__(self, questions: Rows, /, draw: int | None = None) -> Inputs:
         """Give the model's arguments for distinct questions `questions` (U,)."""
         ...
 
@@ -86,17 +87,35 @@ class Pixels:
         return pixels
 
 
-class TokenIds:
-    """Questions as `input_ids` and `attention_mask`, padded to the longest of a batch."""
+Ask = Callable[[Rows, int], list[list[int]]]
+"""Numbers of questions, the draw -> the token ids of each as the draw has it."""
 
-    def __init__(self, token_ids: Sequence[Sequence[int]], preprocessor: Preprocessor) -> None:
+
+class TokenIds:
+    """Questions as `input_ids` and `attention_mask`, padded to the longest of a batch.
+
+    ask: how a draw puts the questions; None: as they are, always.
+    """
+
+    def __init__(
+        self,
+        token_ids: Sequence[Sequence[int]],
+        preprocessor: Preprocessor,
+        ask: Ask | None = None,
+    ) -> None:
         self._token_ids = token_ids
         self._preprocessor = preprocessor
+        self._ask = ask
 
     def __call__(self, questions: Rows, draw: int | None = None) -> Inputs:
         """Give `input_ids` and `attention_mask` (U,L) of the questions `questions` (U,)."""
-        input_ids, mask = self._preprocessor.pad([self._token_ids[q] for q in questions.tolist()])
+        input_ids, mask = self._preprocessor.pad(self._ids(questions, draw))
         return {"input_ids": torch.from_numpy(input_ids), "attention_mask": torch.from_numpy(mask)}
+
+    def _ids(self, questions: Rows, draw: int | None) -> Sequence[Sequence[int]]:
+        if self._ask is None or draw is None:
+            return [self._token_ids[question] for question in questions]
+        return self._ask(questions, draw)
 
 
 class ImageTokens:
@@ -112,23 +131,23 @@ class ImageTokens:
 
 
 class ViewTokens:
-    """Tokens of the views of each image, of which a draw shows one; without a draw the plain one.
+    """Tokens of several views of each item; a draw shows one of them, no draw the plain one.
 
-    rows (images, views): the store's rows, the plain image first. hashes (images,): 64 bits of
-    each image and the seed.
+    tokens: those of all views, an item's side by side, the plain one first; for images or for
+    questions. hashes (items,): 64 bits of each item and the seed.
     """
 
-    def __init__(self, store: FeatureStore, rows: Rows, hashes: NDArray[np.uint64]) -> None:
-        self._views = rows.shape[1]
-        self._tokens = ImageTokens(store, rows.reshape(-1))
-        self._hashes = hashes
+    def __init__(
+        self, tokens: ImageInputs | QuestionInputs, views: int, hashes: NDArray[np.uint64]
+    ) -> None:
+        self._tokens, self._views, self._hashes = tokens, views, hashes
 
-    def __call__(self, images: Rows, draw: int | None = None) -> Inputs:
-        """Give `image_tokens` (B,N,D) of the images `images` (B,)."""
-        plain = images * self._views
+    def __call__(self, items: Rows, draw: int | None = None) -> Inputs:
+        """Give the tokens of the items `items` (B,) or (U,)."""
+        plain = items * self._views
         if draw is None:
             return self._tokens(plain)
-        return self._tokens(plain + drawn_views(self._hashes[images], draw, self._views))
+        return self._tokens(plain + drawn_views(self._hashes[items], draw, self._views))
 
 
 class QuestionTokens:
@@ -152,7 +171,8 @@ class SplitData:
 
     image (Q,): which image each is about. question (Q,): which distinct question it is.
     ids: the names of the Q questions. second: whether a draw comes with a second view of each
-    image, for what compares the two.
+    image, for what compares the two. asked: where a draw comes with which questions fit which
+    images, for what sets them against each other.
     """
 
     image: Rows
@@ -161,6 +181,7 @@ class SplitData:
     questions: QuestionInputs
     ids: Sequence[str]
     second: bool = False
+    asked: Asked | None = None
 
     def __len__(self) -> int:
         return len(self.image)
@@ -171,7 +192,8 @@ class SplitData:
         Each image and each question comes once, however often it is in the batch. draw: which of
         an item's random variants; None: the item as it is. The variant is a function of the item
         and this number, never of the batch. Draws come in pairs 2k and 2k + 1: where `second` is
-        set, `second_pixel_values` or `second_image_tokens` are those of the other one.
+        set, `second_pixel_values` or `second_image_tokens` are those of the other one. Where
+        `asked` is set, `fits` (U,B) says which questions are asked of which images.
         """
         images, image_index = np.unique(self.image[rows], return_inverse=True)
         questions, question_index = np.unique(self.question[rows], return_inverse=True)
@@ -180,6 +202,7 @@ class SplitData:
             "question_index": torch.from_numpy(question_index),
             **self.images(images, draw),
             **self._second(images, draw),
+            **self._fits(questions, images, draw),
             **self.questions(questions, draw),
         }
 
@@ -187,6 +210,11 @@ class SplitData:
         if not self.second or draw is None:
             return {}
         return {f"second_{name}": tensor for name, tensor in self.images(images, draw ^ 1).items()}
+
+    def _fits(self, questions: Rows, images: Rows, draw: int | None) -> Inputs:
+        if self.asked is None or draw is None:
+            return {}
+        return {"fits": torch.from_numpy(self.asked(questions, images))}
 
 
 def prefetched(load: Callable[[Rows], Inputs], batches: Sequence[Rows]) -> Iterator[Inputs]:
