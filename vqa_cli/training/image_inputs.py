@@ -59,7 +59,7 @@ def _augmentation(
     if strength == "none":
         return None
     allowed = allowed_changes(
-        Words.load(context.beginning.further_words),
+        Words.load(context.beginning.given.get("augmentation_words")),
         [digest_of[image] for image in train["image"]],
         train["question"],
         train["answers"],
@@ -94,4 +94,4 @@ def _tokens(
         return ImageTokens(store, store.lookup(digests))
     keys = [augmentation.view_key(digest, view) for digest in digests for view in range(count)]
     hashes = np.array([view_hash(augmentation.seed, digest) for digest in digests], dtype=np.uint64)
-    return ViewTokens(store, store.lookup(keys).reshape(-1, count), hashes)
+    return ViewTokens(ImageTokens(store, store.lookup(keys)), count, hashes)
