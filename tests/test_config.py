@@ -11,7 +11,7 @@ from vqa_cli.config import (
     TrainSettings,
 )
 from vqa_cli.errors import SettingsError
-from vqa_cli.settings import read_config_file
+from vqa_cli.settings import flags_of, read_config_file
 
 ALL = (
     PrepareSettings,
@@ -79,3 +79,13 @@ def test_a_broken_config_file_is_an_error(tmp_path: Path, text: str, message: st
 def test_a_missing_config_file_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="cannot be read"):
         read_config_file(tmp_path / "none.toml", ALL)
+
+
+def test_settings_are_told_as_the_flags_that_make_them() -> None:
+    assert flags_of(TrainSettings()) == []
+    changed = TrainSettings(batch_size="auto", learning_rate=3e-5, epochs=7)
+    assert flags_of(changed) == [
+        *("--epochs", "7", "--batch-size", "auto", "--learning-rate", "3e-05")
+    ]
+    assert flags_of(DeviceSettings(offline=True)) == ["--offline"]
+    assert flags_of(PrepareSettings(no_images=True)) == ["--no-images"]

@@ -45,6 +45,20 @@ def flag_of(spec: Field[Any]) -> str:
     return spec.metadata.get("flag") or f"--{spec.name.replace('_', '-')}"
 
 
+def flags_of(settings: Settings) -> list[str]:
+    """Give the flags and values that stand for `settings`; what has its default is left out."""
+    found: list[str] = []
+    for spec in fields(cast(Any, settings)):
+        value, flag = getattr(settings, spec.name), flag_of(spec)
+        if value == spec.default:
+            continue
+        if isinstance(value, bool):
+            found.append(flag if value else f"--no-{flag.removeprefix('--')}")
+        else:
+            found += [flag, str(value)]
+    return found
+
+
 class Settings:
     """Base of the settings dataclasses: validates itself, reports all problems at once."""
 

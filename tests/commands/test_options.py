@@ -43,6 +43,7 @@ def test_a_flag_wins_over_the_config_file_which_wins_over_the_default(tmp_path: 
     assert settings[TrainSettings].seed == 5
     assert settings[TrainSettings].batch_size == TrainSettings().batch_size
     assert settings.given == ("--epochs",)
+    assert settings.named == ("epochs", "seed")
 
 
 def test_problems_of_all_sections_are_reported_at_once() -> None:

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from vqa_cli.commands import finetune_search
 from vqa_cli.commands.options import Resolved, with_settings
 from vqa_cli.config import (
     AugmentSettings,
@@ -47,6 +48,15 @@ def finetune(
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with a run that was stopped.")
     ] = False,
+    trials: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Search: train so many times with other settings, and keep the best on val. "
+            "What is named by a flag stays as it is.",
+            show_default=False,
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     *,
     settings: Resolved,
@@ -62,10 +72,29 @@ def finetune(
     if not resume and source is None:
         raise SettingsError("name the data: vqa finetune DATA (or go on with a run: --resume)")
 
+    if trials is not None and not resume:
+        assert source is not None
+        finetune_search.begin(
+            source,
+            trials,
+            settings,
+            images=images,
+            out=out,
+            as_json=as_json,
+            console=console,
+        )
+        return
+
     from vqa_cli.training.finetune import finetune as run_finetune
     from vqa_cli.training.finetune import resume as run_resume
     from vqa_cli.training.run_folder import check_free, find_unfinished
+    from vqa_cli.training.search import find_search
 
+    if resume and (searched := find_search(source)):
+        finetune_search.go_on(searched, trials, as_json=as_json, console=console)
+        return
+    if resume and trials is not None:
+        raise SettingsError("--trials with --resume goes on with a search, and this is a run")
     if resume:
         run, config = find_unfinished(source)
         result = run_resume(run, config, images=images, report=console)
@@ -80,6 +109,7 @@ def finetune(
             device=settings[DeviceSettings],
             prepare=settings[PrepareSettings],
             augment=settings[AugmentSettings],
+            track=settings[TrackSettings],
             images=images,
             out=out,
             report=console,

@@ -28,13 +28,18 @@ class Resolved:
     """The settings of one call: `resolved[TrainSettings]`.
 
     given: the flags that stood on the command line, for commands on which some have no say.
+    named: the names of the settings that stood there or in the config file.
     """
 
     def __init__(
-        self, values: Mapping[type[Settings], Settings], given: tuple[str, ...] = ()
+        self,
+        values: Mapping[type[Settings], Settings],
+        given: tuple[str, ...] = (),
+        named: tuple[str, ...] = (),
     ) -> None:
         self._values = dict(values)
         self.given = given
+        self.named = named
 
     def __getitem__(self, cls: type[S]) -> S:
         return cast(S, self._values[cls])
@@ -77,12 +82,14 @@ def resolve(
     """
     tables = read_config_file(config, flags) if config else {}
     values: dict[type[Settings], Settings] = {}
+    named: list[str] = []
     problems: list[str] = []
     for cls, given in flags.items():
         merged = {
             **tables.get(cls.section, {}),
             **{k: v for k, v in given.items() if v is not None},
         }
+        named += merged
         try:
             values[cls] = cls.from_mapping(merged)
         except SettingsError as error:
@@ -95,7 +102,7 @@ def resolve(
         for spec in fields(cast(Any, cls))
         if given.get(spec.name) is not None
     )
-    return Resolved(values, given_flags)
+    return Resolved(values, given_flags, tuple(named))
 
 
 def _parameter(cls: type[Settings], spec: Field[Any]) -> inspect.Parameter:

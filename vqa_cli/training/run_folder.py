@@ -123,14 +123,19 @@ def find_unfinished(chosen: Path | None, runs: Path = RUNS) -> tuple[Path, dict[
         if is_finished(chosen) and not (chosen / STATE).is_dir():
             raise ModelError(f"{chosen}: this run is finished; there is nothing to resume")
         return chosen, config
-    unfinished = [
-        path.parent
-        for path in runs.glob("*/config.json")
-        if (path.parent / STATE).is_dir() or not is_finished(path.parent)
-    ]
+    unfinished = unfinished_runs(runs)
     if not unfinished:
         raise ModelError(
             f"there is no unfinished run in {runs.resolve()}; name one: vqa finetune --resume RUN"
         )
     newest = max(unfinished, key=lambda run: ((run / "config.json").stat().st_mtime_ns, run.name))
     return newest, read_config(newest)
+
+
+def unfinished_runs(runs: Path = RUNS) -> list[Path]:
+    """Return the runs in `runs` that were begun and not finished."""
+    return [
+        path.parent
+        for path in runs.glob("*/config.json")
+        if (path.parent / STATE).is_dir() or not is_finished(path.parent)
+    ]
