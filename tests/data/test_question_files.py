@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from vqa_cli.errors import SettingsError
 
 
 def write(folder: Path, text: str | bytes) -> Path:
+    folder.mkdir(exist_ok=True)
     path = folder / "ways.toml"
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
     return path
@@ -107,3 +109,11 @@ def test_everything_that_is_wrong_is_told_at_once(tmp_path: Path) -> None:
         read_templates(path)
     assert len(caught.value.problems) == 5
     assert all(problem.startswith(f"--templates {path}: ") for problem in caught.value.problems)
+
+
+def test_the_examples_in_the_documentation_can_be_read(tmp_path: Path) -> None:
+    page = Path(__file__).parents[2] / "docs" / "training.md"
+    blocks = re.findall(r"<!-- file: (\w+) -->\n```toml\n(.*?)```", page.read_text(), re.DOTALL)
+    examples = {name: write(tmp_path / name, text) for name, text in blocks}
+    assert ["sofa", "couch"] in read_synonyms(examples["synonyms"])
+    assert len(read_templates(examples["templates"])) == 2
