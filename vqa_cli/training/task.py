@@ -14,6 +14,7 @@ from vqa_cli.device import Device
 from vqa_cli.errors import DataError
 from vqa_cli.models.checkpoint import Checkpoint
 from vqa_cli.models.extraction import extract_questions, open_question_store, question_key
+from vqa_cli.training.asked import Asked
 from vqa_cli.training.batches import Rows
 from vqa_cli.training.beginning import Beginning
 from vqa_cli.training.class_weights import question_weights
@@ -48,6 +49,8 @@ def build_task(
     files, image_of = _numbered([frame["image"] for frame in frames])
     texts, question_of = _numbered([frame["question"] for frame in frames])
     images, questions = image_inputs(context, files, frames[0]), _question_inputs(context, texts)
+    compared = settings.contrastive or settings.matching
+    asked = Asked(image_of[0], question_of[0]) if compared else None
     train, val = (
         SplitData(
             image,
@@ -56,6 +59,7 @@ def build_task(
             questions,
             frame["question_id"].array,
             second=settings.consistency > 0,
+            asked=asked,
         )
         for image, question, frame in zip(image_of, question_of, frames, strict=True)
     )
