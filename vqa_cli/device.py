@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -215,6 +216,38 @@ def _with_parents(mount: str, path: str) -> list[str]:
     # In a container the path may be the host's, and absent here; the mount itself then counts.
     parts = [part for part in path.split("/") if part not in ("", "..")]
     return ["/".join([mount, *parts[:count]]) for count in range(len(parts), -1, -1)]
+
+
+def free_memory() -> int:
+    """How many bytes this process may still take: of the machine, and of its container.
+
+    What the system would give up at once, as files it remembers, counts as free. Processes that
+    were launched together share it.
+    """
+    import psutil
+
+    free = [int(psutil.virtual_memory().available)]
+    for line in _read("proc/self/cgroup").splitlines():
+        hierarchy, _, rest = line.partition(":")
+        controllers, _, path = rest.partition(":")
+        if hierarchy == "0":
+            names = ("memory.max", "memory.current", "inactive_file")
+            free += _unused("sys/fs/cgroup", path, names)
+        elif "memory" in controllers.split(","):
+            names = ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
+            free += _unused("sys/fs/cgroup/memory", path, names)
+    return max(0, min(free)) // max(1, _from_environment("LOCAL_WORLD_SIZE", 1))
+
+
+def _unused(mount: str, path: str, names: tuple[str, str, str]) -> list[int]:
+    """What is left to a cgroup and to those above it, in bytes; none where there is no limit."""
+    unused = []
+    for folder in _with_parents(mount, path):
+        limit, used = (_read(f"{folder}/{name}").strip() for name in names[:2])
+        given_up = re.search(rf"^{names[2]} (\d+)$", _read(f"{folder}/memory.stat"), re.M)
+        if limit.isdecimal() and used.isdecimal():
+            unused.append(int(limit) - int(used) + (int(given_up[1]) if given_up else 0))
+    return unused
 
 
 def _quota_v2(folder: str) -> float | None:
