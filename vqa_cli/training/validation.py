@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from vqa_cli.data.example import AnswerKind
 from vqa_cli.data.vocabulary import AnswerVocabulary
+from vqa_cli.errors import ModelError
 from vqa_cli.evaluation.calibration import fit_confidence
 from vqa_cli.evaluation.metrics import score
 from vqa_cli.model_folder import Confidence
@@ -48,6 +49,7 @@ class Validation:
         self.data, self.targets, self.objective = data, targets, objective
         self._answers, self._kinds, self._vocabulary = answers, kinds, vocabulary
         self._scores: dict[tuple[int, int], float] = {}
+        self._batch = BATCH
 
     def score(self, model: nn.Module, accelerator: Accelerator) -> Scored:
         """Score the whole split, shared among the processes; every question counts once."""
@@ -73,13 +75,35 @@ class Validation:
     def predict(
         self, model: nn.Module, rows: Rows, device: torch.device
     ) -> Iterator[tuple[Rows, Tensor]]:
-        """Give the rows and their logits (rows, A), batch by batch, an image's rows together."""
+        """Give the rows and their logits (rows, A), batch by batch, an image's rows together.
+
+        Where a batch is too large for the accelerator's memory, this one and all later ones are
+        halved. Raises ModelError where not even one question fits.
+        """
         model.eval()
-        rows = rows[np.argsort(self.data.image[rows], kind="stable")]
-        batches = [rows[start : start + BATCH] for start in range(0, len(rows), BATCH)]
-        with torch.inference_mode():
+        rows, done = rows[np.argsort(self.data.image[rows], kind="stable")], 0
+        while done < len(rows):
+            left, size = rows[done:], self._batch
+            batches = [left[start : start + size] for start in range(0, len(left), size)]
             for batch, inputs in zip(batches, prefetched(self.data.inputs, batches), strict=True):
-                yield batch, model(**{name: t.to(device) for name, t in inputs.items()})
+                try:
+                    with torch.inference_mode():
+                        logits = model(**{name: t.to(device) for name, t in inputs.items()})
+                except torch.OutOfMemoryError:
+                    break  # what it holds is free only after this block
+                done += len(batch)
+                yield batch, logits
+            if done < len(rows):
+                self._halve()
+
+    def _halve(self) -> None:
+        torch.cuda.empty_cache()
+        if self._batch == 1:
+            raise ModelError(
+                "the accelerator's memory does not hold one question of val; train with a smaller "
+                "--image-size, or on the CPU: --device cpu"
+            )
+        self._batch //= 2
 
     def confidence(self, model: nn.Module, device: torch.device) -> Confidence:
         """Fit how sure to be on at most `CALIBRATION_QUESTIONS` questions spread over val."""
