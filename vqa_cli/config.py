@@ -186,6 +186,21 @@ class AugmentSettings(Settings):
 
 
 @dataclass(frozen=True)
+class ContinueSettings(Settings):
+    """Which run a new one goes on from, with other data; see docs/training.md."""
+
+    section: ClassVar[str] = "continue"
+
+    from_run: str | None = setting(None, "Go on from this run's model and answers.", flag="--from")
+    replay: str | None = setting(
+        None, "Old dataset whose train questions are asked again, with --from."
+    )
+    replay_share: float | None = setting(
+        None, "Share of an epoch that is replayed; default: half.", above=0, below=1
+    )
+
+
+@dataclass(frozen=True)
 class TrackSettings(Settings):
     """Who else hears of a run; history.csv and the curves are always written."""
 

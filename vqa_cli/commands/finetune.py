@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -12,6 +12,7 @@ from vqa_cli.commands import finetune_search
 from vqa_cli.commands.options import Resolved, with_settings
 from vqa_cli.config import (
     AugmentSettings,
+    ContinueSettings,
     DeviceSettings,
     ModelSettings,
     PrepareSettings,
@@ -23,7 +24,13 @@ from vqa_cli.errors import SettingsError
 
 
 @with_settings(
-    ModelSettings, TrainSettings, AugmentSettings, TrackSettings, DeviceSettings, PrepareSettings
+    ModelSettings,
+    TrainSettings,
+    AugmentSettings,
+    ContinueSettings,
+    TrackSettings,
+    DeviceSettings,
+    PrepareSettings,
 )
 def finetune(
     source: Annotated[
@@ -72,6 +79,10 @@ def finetune(
     if not resume and source is None:
         raise SettingsError("name the data: vqa finetune DATA (or go on with a run: --resume)")
 
+    if trials is not None and settings[ContinueSettings].from_run:
+        raise SettingsError(
+            "--trials searches from the very beginning, --from goes on; leave out one"
+        )
     if trials is not None and not resume:
         assert source is not None
         finetune_search.begin(
@@ -110,6 +121,8 @@ def finetune(
             prepare=settings[PrepareSettings],
             augment=settings[AugmentSettings],
             track=settings[TrackSettings],
+            continuing=settings[ContinueSettings],
+            named=settings.named,
             images=images,
             out=out,
             report=console,
@@ -126,4 +139,16 @@ def finetune(
         f"{result.seconds_training:.0f} s training)"
         f"{'; stopped: ' + result.stopped if result.stopped else ''}"
     )
+    if result.old:
+        print(_old(result.old))
     console.notice(f'next: vqa ask IMAGE "QUESTION" -m {result.run}')
+
+
+def _old(old: dict[str, Any]) -> str:
+    """What became of what a continued run knew before."""
+    if "missing" in old:
+        return f"old data: not scored: {old['missing']}"
+    return (
+        f"old {old['split']} ({old['data']}): accuracy {old['accuracy_before']:.2%} before, "
+        f"{old['accuracy']:.2%} after"
+    )

@@ -6,7 +6,7 @@ stopped anywhere can be built again from its folder alone.
 
 from __future__ import annotations
 
-import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -37,46 +37,53 @@ from vqa_cli.models.checkpoint import (
     save_weights,
 )
 from vqa_cli.models.tuning import Tuning, apply_tuning, prepare_tuning
+from vqa_cli.models.vqa_model import VQAModel
 from vqa_cli.training.batches import step_seed
+from vqa_cli.training.continuing import Continued
+from vqa_cli.training.given_files import given_in, keep_given
 from vqa_cli.training.learner import Learner
 from vqa_cli.training.objective import activation_of, first_bias
+from vqa_cli.training.old_data import OldData
 from vqa_cli.training.optimizer import Average, learned_parameters, optimizer_for
 from vqa_cli.training.run_folder import create_run, writing
 from vqa_cli.training.state import Learning
 
+Chosen = tuple[ModelSettings, TrainSettings, AugmentSettings, TrackSettings, DeviceSettings]
 BEFORE_STEPS = 1 << 40
 """A step number that no run reaches, for what is random before the first one."""
-
-
-FURTHER_WORDS = "augmentation_words.toml"
-"""A run keeps what it was given, so that it is resumed with that, whatever became of the file."""
 
 
 @dataclass(frozen=True)
 class Beginning:
     """What a run folder says of how to train: the base weights, and the settings.
 
-    further_words: the run's own copy of the words that forbid a change, where there are any.
+    given: the run's own copies of the files that settings name, by setting.
     """
 
     checkpoint: Checkpoint
     train: TrainSettings
     augment: AugmentSettings
     track: TrackSettings
-    further_words: Path | None
+    given: Mapping[str, Path]
 
     @classmethod
     def of(cls, run: Path) -> Beginning:
         """Read a run folder. Raises ModelError where it is damaged."""
         checkpoint = load_checkpoint(run)
         settings = checkpoint.config["settings"]
+        augment = AugmentSettings.from_mapping(settings["augment"])
         return cls(
             checkpoint,
             TrainSettings.from_mapping(settings["train"]),
-            AugmentSettings.from_mapping(settings["augment"]),
+            augment,
             TrackSettings.from_mapping(settings["track"]),
-            run / FURTHER_WORDS if settings["augment"]["augmentation_words"] else None,
+            given_in(run, augment),
         )
+
+    def old_data(self) -> OldData | None:
+        """What a continued run replays and scores. Raises DataError where replay is gone."""
+        recorded = self.checkpoint.config.get("continued")
+        return OldData.reopen(recorded) if recorded else None
 
     def learner(self) -> tuple[Learner, Tuning]:
         """Build what learns: a function of the folder alone. On the CPU."""
@@ -95,7 +102,7 @@ class Beginning:
 
 
 def prepare_learning(built: BuiltModel, train: TrainSettings) -> None:
-    """Give a new model what its training needs to begin with: virtual tokens, the head's bias.
+    """Give a model what its training needs to begin with: virtual tokens.
 
     Raises ModelError, before there is a run folder, where an encoder cannot be tuned as asked.
     """
@@ -106,18 +113,23 @@ def prepare_learning(built: BuiltModel, train: TrainSettings) -> None:
             "--unfreeze-every wakes the layers of an encoder one by one, and none learns by "
             "layers: --image-tuning or --question-tuning must be full or last:N"
         )
+
+
+def begin_head(model: VQAModel, objective: str) -> None:
+    """Give a new head the bias that suits what it will be taught."""
     last = model.head[-1]
     assert isinstance(last, torch.nn.Linear)
-    torch.nn.init.constant_(last.bias, first_bias(train.objective, model.config.answers))
+    torch.nn.init.constant_(last.bias, first_bias(objective, model.config.answers))
 
 
 def begin_run(
     built: BuiltModel,
     data: PreparedDataset,
-    settings: tuple[ModelSettings, TrainSettings, AugmentSettings, TrackSettings, DeviceSettings],
+    settings: Chosen,
     device: Device,
     out: Path | None,
     accelerator: Accelerator,
+    continued: Continued | None = None,
 ) -> Path:
     """Make the run folder on rank 0 and tell the others its name."""
     name = data.folder.parent.name if data.folder.name.startswith(".") else data.folder.name
@@ -131,17 +143,24 @@ def begin_run(
         where = replace(asked, precision=device.precision, threads=device.threads)
         resolved = (model, train, augment, track, where)
         with writing(run):
-            if augment.augmentation_words:
-                shutil.copyfile(augment.augmentation_words, run / FURTHER_WORDS)
-            _write(run, data, built, {s.section: s.to_mapping() for s in resolved})
+            keep_given(augment, run)
+            chosen = {s.section: s.to_mapping() for s in resolved}
+            _write(run, data, built, chosen, continued)
     accelerator.wait_for_everyone()
     return run
 
 
-def _write(run: Path, data: PreparedDataset, built: BuiltModel, settings: dict[str, Any]) -> None:
+def _write(
+    run: Path,
+    data: PreparedDataset,
+    built: BuiltModel,
+    settings: dict[str, Any],
+    continued: Continued | None,
+) -> None:
     """Write all that a run folder holds before its first step; config.json comes last."""
     built.preprocessor.save(run)
-    data.vocabulary.save(run / "answers.json")
+    vocabulary = continued.vocabulary if continued else data.vocabulary
+    vocabulary.save(run / "answers.json")
     confidence = Confidence(1.0, activation_of(settings["train"]["objective"]))
     save_calibration(run, confidence, save_weights(run, built.model.state_dict()))
     save_config(
@@ -151,6 +170,7 @@ def _write(run: Path, data: PreparedDataset, built: BuiltModel, settings: dict[s
             "vqa_version": __version__,
             "preset": built.preset,
             "settings": settings,
+            **({"continued": continued.record()} if continued else {}),
             "data": {
                 "folder": str(data.folder.resolve()),
                 "images": str(data.image_root),

@@ -17,9 +17,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from vqa_cli.config import ModelSettings, TrainSettings
+from vqa_cli.config import ContinueSettings, ModelSettings, TrainSettings
+from vqa_cli.console import Reporter
+from vqa_cli.data.prepared import PreparedDataset, open_or_prepare
 from vqa_cli.data.preprocessor import Preprocessor, normalize_question
 from vqa_cli.data.vocabulary import AnswerVocabulary
+from vqa_cli.files import sha256
 from vqa_cli.model_folder import check_finished, resolve_model
 from vqa_cli.models.building import BuiltModel
 from vqa_cli.models.checkpoint import Checkpoint, load_checkpoint
@@ -27,8 +30,11 @@ from vqa_cli.models.presets import PRESETS
 from vqa_cli.models.vqa_model import VQAModel
 from vqa_cli.settings import flag_of, unusable
 from vqa_cli.training.defaults import SCRATCH_RATE
+from vqa_cli.training.old_data import OldData
 
 CONTINUED_RATE = SCRATCH_RATE / 10
+SHARE = 0.5
+"""Of an epoch, to be replayed where the user names no share."""
 TUNINGS = ("image_tuning", "question_tuning")
 """What a continuation may choose anew; everything else of the model is RUN's."""
 
@@ -53,23 +59,25 @@ class OldRun:
         """The settings that its model was built from."""
         return ModelSettings.from_mapping(self.checkpoint.config["settings"]["model"])
 
-    @property
-    def objective(self) -> str:
-        return str(self.checkpoint.config["settings"]["train"]["objective"])
+    def taught(self, train: TrainSettings) -> TrainSettings:
+        """Return the settings with this run's objective, where the user left it open."""
+        if train.objective != "auto":
+            return train
+        return replace(train, objective=self.checkpoint.config["settings"]["train"]["objective"])
 
-    def check(self, wanted: ModelSettings, given: Collection[str] = ()) -> None:
+    def check(self, wanted: ModelSettings, named: Collection[str] = ()) -> None:
         """Raise SettingsError with everything that the user wants otherwise than this run has it.
 
-        given: flags that were given, though perhaps with the value that is their default.
+        named: settings that were named, though perhaps with the value that is their default.
         """
-        if problems := list(self._contradictions(wanted, given)):
+        if problems := list(self._contradictions(wanted, named)):
             raise unusable(problems)
 
-    def _contradictions(self, wanted: ModelSettings, given: Collection[str]) -> Iterator[str]:
+    def _contradictions(self, wanted: ModelSettings, named: Collection[str]) -> Iterator[str]:
         has = self._has()
         for spec in fields(ModelSettings):
             value = getattr(wanted, spec.name)
-            asked = value != spec.default or flag_of(spec) in given
+            asked = value != spec.default or spec.name in named
             if spec.name not in TUNINGS and asked and value not in has[spec.name]:
                 yield (
                     f"{flag_of(spec)} {value}: --from {self.folder} goes on with that run's model, "
@@ -123,6 +131,52 @@ def with_rows(rows: Tensor, count: int) -> Tensor:
     """Rows (A, ...) -> (count, ...): those to come are the mean of those that are there."""
     mean = rows.double().mean(0, keepdim=True).to(rows.dtype)
     return torch.cat([rows, mean.expand(count - len(rows), *rows.shape[1:])])
+
+
+@dataclass(frozen=True)
+class Continued:
+    """What a new run takes from an old one beside the model."""
+
+    run: OldRun
+    vocabulary: AnswerVocabulary  # the old run's, grown
+    data: OldData
+
+    @classmethod
+    def of(
+        cls, run: OldRun, wanted: ContinueSettings, new: PreparedDataset, report: Reporter
+    ) -> Continued:
+        """Find out what there is to go on from, and say what may surprise.
+
+        Raises DataError where what is to be replayed cannot be used.
+        """
+        replay = open_or_prepare(wanted.replay, report=report) if wanted.replay else None
+        share = SHARE if wanted.replay_share is None else wanted.replay_share
+        data = OldData.find(run.checkpoint.config["data"], replay, share)
+        old = run.checkpoint.vocabulary
+        grown = old.grown(new.vocabulary)
+        report.notice(
+            f"going on from {run.folder}: {len(old):,} answers kept, {len(grown) - len(old):,} new"
+        )
+        words = Words.of(new.rows("train")["question"], run.checkpoint.preprocessor)
+        report.notice(words.describe())
+        if data.missing:
+            report.warn(f"the score on the old data cannot be told: {data.missing}")
+        for leak in data.leaks(new):
+            report.warn(leak)
+        return cls(run, grown, data)
+
+    def build(self, wanted: ModelSettings) -> BuiltModel:
+        """Return the run's model, grown, to be tuned as `wanted`, else as before."""
+        return self.run.build(wanted, self.vocabulary)
+
+    def record(self) -> dict[str, Any]:
+        """Return plain values, for the new run's config.json."""
+        return {
+            "run": str(self.run.folder.resolve()),
+            "weights_sha256": sha256(self.run.folder / "model.safetensors"),
+            "answers": len(self.run.checkpoint.vocabulary),
+            **self.data.record(),
+        }
 
 
 @dataclass(frozen=True)

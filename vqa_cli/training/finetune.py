@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Collection
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +13,7 @@ from accelerate import Accelerator
 
 from vqa_cli.config import (
     AugmentSettings,
+    ContinueSettings,
     DeviceSettings,
     ModelSettings,
     PrepareSettings,
@@ -24,10 +26,12 @@ from vqa_cli.data.prepared import PreparedDataset, open_or_prepare
 from vqa_cli.device import Device, apply_threads, choose_device
 from vqa_cli.errors import DataError, ModelError
 from vqa_cli.models.building import build_model
-from vqa_cli.training.augmentation_rules import Words
-from vqa_cli.training.beginning import Beginning, begin_run, prepare_learning
+from vqa_cli.training.batch_size import find_batch_size, keep_batch_size
+from vqa_cli.training.beginning import Beginning, begin_head, begin_run, prepare_learning
+from vqa_cli.training.continuing import Continued, OldRun, settle
 from vqa_cli.training.defaults import resolved
 from vqa_cli.training.finishing import FinetuneResult, finish, is_decided, promote
+from vqa_cli.training.given_files import check_given
 from vqa_cli.training.learner import Learner
 from vqa_cli.training.optimizer import copy_into
 from vqa_cli.training.processes import (
@@ -54,6 +58,8 @@ def finetune(
     prepare: PrepareSettings,
     augment: AugmentSettings | None = None,
     track: TrackSettings | None = None,
+    continuing: ContinueSettings | None = None,
+    named: Collection[str] = (),
     images: Path | None = None,
     out: Path | None = None,
     on_epoch: OnEpoch | None = None,
@@ -61,7 +67,8 @@ def finetune(
 ) -> FinetuneResult:
     """Fine-tune on a prepared dataset, or on a folder that is prepared first.
 
-    on_epoch is told of each epoch and may raise to end the run unfinished.
+    named: settings that were named, though perhaps with their defaults. on_epoch is told of each
+    epoch and may raise to end the run unfinished.
 
     Raises SettingsError where settings exclude one another, DataError, ModelError or DeviceError
     where something cannot be used, and KeyboardInterrupt, with the state saved, where the user
@@ -70,28 +77,42 @@ def finetune(
     started = time.monotonic()
     augment, track = augment or AugmentSettings(), track or TrackSettings()
     check_tracker(track.track)
-    check_together(model, train, augment)
-    if augment.augmentation_words:
-        Words.load(Path(augment.augmentation_words))  # wrong ones are told before anything is made
+    continuing = continuing or ContinueSettings()
+    check_together(model, train, augment, continuing)
+    check_given(augment)
     chosen, accelerator, report = _start(device, report)
+    old = OldRun.open(Path(continuing.from_run)) if continuing.from_run else None
+    if old is not None:
+        old.check(model, named)
+        train = old.taught(train)
+        check_together(model, train, augment)
     with lost_ones_told("Begin again"), main_first(accelerator):
         data = open_or_prepare(source, prepare, report, images=images)
     _check_splits(data)
     rows = data.rows("train")
     with lost_ones_told("Begin again"), main_first(accelerator):
-        built = build_model(
-            model,
-            questions=list(rows["question"]),
-            answers=len(data.vocabulary),
-            seed=train.seed,
-            offline=device.offline,
-            report=report,
-        )
-    train = resolved(train, built, rows)
-    prepare_learning(built, train)
-    settings = (model, train, augment, track, device)
+        if old is not None:
+            continued = Continued.of(old, continuing, data, report)
+            built, model = continued.build(model), old.settings
+        else:
+            continued = None
+            built = build_model(
+                model,
+                questions=list(rows["question"]),
+                answers=len(data.vocabulary),
+                seed=train.seed,
+                offline=device.offline,
+                report=report,
+            )
+    full = resolved(train, built, rows)
+    if continued is None:
+        begin_head(built.model, full.objective)
+    else:
+        full = settle(full, train)
+    prepare_learning(built, full)
+    settings = (model, full, augment, track, device)
     with lost_ones_told("Begin again"):
-        run = begin_run(built, data, settings, chosen, out, accelerator)
+        run = begin_run(built, data, settings, chosen, out, accelerator, continued)
     return _go_on(run, data, chosen, accelerator, report, started, on_epoch)
 
 
@@ -105,8 +126,8 @@ def resume(
 ) -> FinetuneResult:
     """Go on with an unfinished run exactly where its last saved state stands.
 
-    Everything is as the run's config says. on_epoch is as for `finetune`. Raises DataError where the data is not there any more,
-    or has changed.
+    Everything is as the run's config says; on_epoch is as for `finetune`. Raises DataError where
+    the data is not there any more, or has changed.
     """
     started = time.monotonic()
     check_tracker(config["settings"]["track"]["track"])
@@ -187,15 +208,24 @@ def _train(
     settings = beginning.train
     learner, tuning = beginning.learner()
     progress, features = Progress(accumulation=settings.accumulation), time.monotonic()
-    task = build_task(beginning, data, device, accelerator, report)
+    old = beginning.old_data()
+    task = build_task(beginning, data, old, device, accelerator, report)
     learner.to(accelerator.device)
     learning = beginning.learning(learner, tuning)
+    if settings.batch_size == "auto":
+        found = find_batch_size(learner, learning, task, settings, accelerator, report)
+        report.notice(f"batch size: {found.questions:,} ({found.reason})")
+        settings = replace(settings, batch_size=found.questions)
+        if accelerator.is_main_process:
+            keep_batch_size(run, beginning.checkpoint.config, found.questions)
     if has_state(run):
         progress = load_state(run, learning)
         if not accelerator.is_main_process:  # the sums are rank 0's, and are added up later
             progress.epoch_sums, progress.epoch_weight = {}, 0.0
         report.notice(f"resuming {run} at step {progress.step:,}")
     progress.seconds_features += time.monotonic() - features
+    if task.old is not None and progress.old_accuracy < 0:
+        progress.old_accuracy = task.old.score(learner.model, accelerator).accuracy
     report.notice(f"what learns: {tuning.learns()}")
     report.notice(
         f"training on {len(task.rows):,} questions, epochs: {settings.epochs}; run folder {run}"
@@ -226,6 +256,11 @@ def _train(
         raise ModelError(f"{diverged.message}; no epoch was finished. {LOWER_RATE}") from diverged
     seconds = time.monotonic() - started
     result = FinetuneResult.of(run, progress, seconds, accelerator.is_main_process)
+    if old is not None:
+        wait_for_everyone()  # for the best weights
+        copy_into(learning.learned, load_best(run))
+        scored = task.old.score(learner.model, accelerator).accuracy if task.old else None
+        result = replace(result, old=old.told(progress.old_accuracy, scored))
     if accelerator.is_main_process:
         _finish(beginning, learner, learning, task, result)
     wait_for_everyone()

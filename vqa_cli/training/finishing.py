@@ -38,6 +38,7 @@ class FinetuneResult:
     """What `vqa finetune` prints; seconds are wall time of all its parts, resumed ones too.
 
     stopped: why training ended before its last epoch; empty where it did not.
+    old: what a continued run says of the old data: accuracy before and after, or what is missing.
     is_main: whether this process is the one that speaks, of those that trained together.
     """
 
@@ -50,6 +51,7 @@ class FinetuneResult:
     seconds_features: float
     seconds_training: float
     is_main: bool = True
+    old: dict[str, Any] | None = None
 
     @classmethod
     def of(cls, run: Path, progress: Progress, seconds: float, is_main: bool) -> FinetuneResult:
@@ -71,7 +73,8 @@ class FinetuneResult:
         """Read what a finished run's metrics.json says. Raises ModelError where it is damaged."""
         metrics = read_json(run / FINISHED)
         try:
-            return cls(run, **{name: metrics[name] for name in MEASURED})
+            measured = {name: metrics[name] for name in MEASURED}
+            return cls(run, **measured, old=metrics.get("old"))
         except KeyError as error:
             raise ModelError(f"{run / FINISHED}: damaged: {error} is missing") from error
 
@@ -80,7 +83,8 @@ class FinetuneResult:
         values = {name: getattr(self, name) for name in MEASURED}
         seconds = {name: round(values[name], 1) for name in values if name.startswith("seconds")}
         gain = self.val_accuracy - self.val_accuracy_untrained
-        return {**values, **seconds, "val_accuracy_gain": gain}
+        old = {"old": self.old} if self.old else {}
+        return {**values, **seconds, "val_accuracy_gain": gain, **old}
 
     def to_json(self) -> dict[str, Any]:
         """Give the documented keys."""

@@ -30,7 +30,7 @@ A visual question answering model: a classifier over {model["answers"]:,} answer
 seed {train["seed"]} |
 | val accuracy | {metrics["val_accuracy"]:.4f} (epoch {metrics["best_epoch"]}, selected on val; \
 before training {metrics["val_accuracy_untrained"]:.4f}) |
-| made with | vqa {__version__} |
+{_continued(config, metrics)}| made with | vqa {__version__} |
 
 ![The loss and the accuracy on val, epoch by epoch](curves.svg)
 
@@ -41,6 +41,24 @@ Ask it:
 It can only choose from the answers in `answers.json`. Its confidence is calibrated on the val
 split of its own data, and says little about images of another kind.
 """
+
+
+def _continued(config: dict[str, Any], metrics: dict[str, Any]) -> str:
+    """The rows about the run that this one went on from, where there is one."""
+    if "continued" not in config:
+        return ""
+    continued, old = config["continued"], metrics["old"]
+    scores = (
+        f"not scored: {old['missing']}"
+        if "missing" in old
+        else f"{old['accuracy']:.4f} (before training {old['accuracy_before']:.4f})"
+    )
+    replay = continued["replay"]
+    again = f", {replay['folder']} replayed" if replay else ""
+    return (
+        f"| continued from | {continued['run']}, with its {continued['answers']:,} answers{again} |\n"
+        f"| old {old.get('split', 'data')} accuracy | {scores} |\n"
+    )
 
 
 def _size(encoder: dict[str, Any], *names: str) -> int:

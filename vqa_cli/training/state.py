@@ -44,6 +44,7 @@ class Progress:
     step: int = 0
     accumulation: int = 0
     untrained_accuracy: float = -1.0
+    old_accuracy: float = -1.0  # on the old data, before the first step
     best_accuracy: float = -1.0
     best_epoch: int = 0
     stopped: str = ""
