@@ -12,14 +12,20 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from tests.drawing import write_shapes
+from tests.models.conftest import tiny_config
 from tests.training.small_runs import DEVICE, Listener, StopAt, same, train
+from vqa_cli.config import TrainSettings
 from vqa_cli.data.prepared import PreparedDataset
 from vqa_cli.errors import ModelError
 from vqa_cli.evaluation.evaluate import evaluate
 from vqa_cli.export.folder import export_run
 from vqa_cli.inference.loading import load_answerer
 from vqa_cli.models.checkpoint import load_checkpoint
+from vqa_cli.models.tuning import apply_tuning
+from vqa_cli.models.vqa_model import VQAModel
 from vqa_cli.training.finetune import resume
+from vqa_cli.training.learner import Learner
+from vqa_cli.training.optimizer import optimizer_for
 from vqa_cli.training.run_folder import find_unfinished
 
 TUNINGS = [
@@ -109,3 +115,18 @@ def test_what_an_encoder_cannot_have_is_told_before_there_is_a_run(
     assert "--image-tuning prompt" in image
     assert "--question-tuning lora" in question
     assert not (tmp_path / "run").exists()
+
+
+def test_factors_do_not_decay_as_if_they_were_matrices() -> None:
+    model = VQAModel.from_config(tiny_config())
+    apply_tuning(model, "ia3", "lora", seed=0)
+    optimizer = optimizer_for(Learner(model, TrainSettings()), TrainSettings(weight_decay=0.1))
+    decayed = {
+        id(parameter)
+        for group in optimizer.param_groups
+        if group["weight_decay"]
+        for parameter in group["params"]
+    }
+    named = dict(model.named_parameters())
+    assert not any(id(parameter) in decayed for name, parameter in named.items() if "ia3" in name)
+    assert all(id(parameter) in decayed for name, parameter in named.items() if "lora_A" in name)

@@ -32,7 +32,9 @@ SCALE = 2
 KEYS_AND_VALUES = re.compile(
     r"(.*\.)?(key|value|k|v|k_lin|v_lin|[kv]_proj|key_proj|value_proj|in_proj|qkv|kv)"
 )
-FEED_FORWARD = re.compile(r"(.*\.)?(mlp\.fc2|ffn\.lin2|ffn_output|(?<!attention\.)output\.dense)")
+FEED_FORWARD = re.compile(
+    r"(.*\.)?(mlp\w*\.fc2|ffn\.lin2|ffn_output|(?<!attention\.)output\.dense)"
+)
 """Where (IA)³ rescales: what these linear layers of transformers give, and what those read. Where
 one layer gives queries as well (`qkv`), these are rescaled with the rest."""
 

@@ -24,7 +24,7 @@ def optimizer_for(learner: Learner, settings: TrainSettings) -> torch.optim.Adam
     groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
     for parameter in learner.parameters():
         if parameter.requires_grad:
-            kind = (id(parameter) in encoders, parameter.ndim > 1)
+            kind = (id(parameter) in encoders, parameter.squeeze().ndim > 1)
             groups.setdefault(kind, []).append(parameter)
     encoder_rate = settings.encoder_learning_rate or settings.learning_rate
     return torch.optim.AdamW(
