@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 import unicodedata
 from pathlib import Path
@@ -237,6 +238,12 @@ def test_every_language_has_words_for_every_topic(language: str) -> None:
 def test_every_topic_forbids_something_that_there_is() -> None:
     assert all(changes and changes <= set(CHANGES) for changes in FORBIDS.values())
     assert frozenset().union(*FORBIDS.values()) == set(CHANGES)
+
+
+def test_the_documented_table_is_the_rule() -> None:
+    documented = (Path(__file__).parents[2] / "docs" / "training.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(\w+)`: .* \| ([a-z, ]+) \|$", documented, re.MULTILINE)
+    assert {topic: set(changes.split(", ")) for topic, changes in rows} == FORBIDS
 
 
 def test_words_of_ones_own(tmp_path: Path) -> None:

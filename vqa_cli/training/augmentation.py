@@ -190,7 +190,7 @@ def _erase(image: Image.Image, extent: float, chances: Sequence[float]) -> Image
     """Cover small squares with the mean colour, as in random erasing (arXiv:1708.04896)."""
     pixels = np.array(image)
     side = max(1, round(extent * HOLE_SHARE * min(image.size)))
-    mean = pixels.mean(axis=(0, 1)).astype(np.uint8)
+    mean = image.resize((1, 1), Image.Resampling.BOX).getpixel((0, 0))
     for hole in range(HOLES):
         top = int(chances[2 * hole] * (image.height - side + 1))
         left = int(chances[2 * hole + 1] * (image.width - side + 1))
