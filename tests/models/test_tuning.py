@@ -265,6 +265,12 @@ def test_a_network_without_a_layer_for_adapters_says_so() -> None:
         tune(model, "lora", "frozen")
 
 
+def test_a_rank_that_no_layer_has_is_told() -> None:
+    with pytest.raises(ModelError, match="lora:65: no layer of bert has a rank above 32: use a"):
+        tune(model_of(), "frozen", "lora:65")
+    tune(model_of(), "frozen", "lora:32")
+
+
 def test_a_dilated_or_grouped_convolution_gets_no_update_that_could_not_be_merged() -> None:
     model = model_of("test_efficientnet")
     grouped = {

@@ -88,10 +88,23 @@ class EncoderTuning:
             return f"{self.flag} bitfit: {name} has no biases: use lora, last:N or full"
         if self.kind == "prompt":
             return self._problem_of_tokens()
-        if self.kind in ADAPTERS and not self.targets:
+        if self.kind in ADAPTERS:
+            return self._problem_of_adapters()
+        return None
+
+    def _problem_of_adapters(self) -> str | None:
+        name = self.encoder.name
+        if not self.targets:
             return (
                 f"{self.flag} {self.kind}: {name} has no layer that peft can adapt so: use last:N, "
                 "full or bitfit"
+            )
+        weights = [self.network.get_submodule(target).weight for target in self.targets]
+        highest = max(min(weight.flatten(1).shape) for weight in weights)
+        if self.size > highest:
+            return (
+                f"{self.flag} {self.kind}:{self.size}: no layer of {name} has a rank above "
+                f"{highest}: use a much lower one, or full"
             )
         return None
 
