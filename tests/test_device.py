@@ -5,13 +5,14 @@ import subprocess
 import sys
 import warnings
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
 
 from vqa_cli import device as module
 from vqa_cli.config import DeviceSettings
-from vqa_cli.device import Device, apply_threads, choose_device, usable_cpus
+from vqa_cli.device import Device, apply_threads, choose_device, free_memory, usable_cpus
 from vqa_cli.errors import DeviceError, SettingsError
 
 LAUNCHER = ("LOCAL_RANK", "LOCAL_WORLD_SIZE", "OMP_NUM_THREADS", "ACCELERATE_USE_CPU")
@@ -267,3 +268,42 @@ def test_counting_cpus_does_not_import_torch() -> None:
         "sys.exit('torch' in sys.modules)"
     )
     subprocess.run([sys.executable, "-c", program], check=True)
+
+
+@pytest.fixture
+def a_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that has 8000 bytes free."""
+    monkeypatch.setattr("psutil.virtual_memory", lambda: SimpleNamespace(available=8000))
+
+
+@pytest.mark.usefixtures("a_machine")
+def test_free_memory_is_the_machines_where_no_container_limits_it(tmp_path: Path) -> None:
+    assert free_memory() == 8000
+    write(tmp_path, "proc/self/cgroup", "0::/\n")
+    write(tmp_path, "sys/fs/cgroup/memory.max", "max\n")
+    write(tmp_path, "sys/fs/cgroup/memory.current", "500\n")
+    assert free_memory() == 8000
+
+
+@pytest.mark.usefixtures("a_machine")
+def test_free_memory_of_a_container(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path, "proc/self/cgroup", "0::/pod/box\n")
+    write(tmp_path, "sys/fs/cgroup/pod/memory.max", "3000\n")
+    write(tmp_path, "sys/fs/cgroup/pod/memory.current", "1000\n")
+    write(tmp_path, "sys/fs/cgroup/pod/box/memory.max", "9000\n")
+    write(tmp_path, "sys/fs/cgroup/pod/box/memory.current", "1000\n")
+    assert free_memory() == 2000
+    write(tmp_path, "sys/fs/cgroup/pod/memory.stat", "anon 600\ninactive_file 400\n")
+    assert free_memory() == 2400  # files that the system would forget
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "2")
+    assert free_memory() == 1200
+
+
+@pytest.mark.usefixtures("a_machine")
+def test_free_memory_of_a_container_of_cgroup_v1(tmp_path: Path) -> None:
+    write(tmp_path, "proc/self/cgroup", "4:memory:/docker/abc\n3:cpu:/docker/abc\n0::/\n")
+    write(tmp_path, "sys/fs/cgroup/memory/memory.limit_in_bytes", "5000\n")
+    write(tmp_path, "sys/fs/cgroup/memory/memory.usage_in_bytes", "6000\n")
+    assert free_memory() == 0
+    write(tmp_path, "sys/fs/cgroup/memory/memory.stat", "total_inactive_file 1500\n")
+    assert free_memory() == 500

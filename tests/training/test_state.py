@@ -107,3 +107,13 @@ def test_the_state_of_another_model_is_an_error(tmp_path: Path) -> None:
     other = Learning(dict(model.named_parameters()), learning.optimizer, None, PLAIN)
     with pytest.raises(ModelError, match="another model"):
         load_state(tmp_path, other)
+
+
+def test_others_may_read_a_state_as_the_users_umask_says(tmp_path: Path) -> None:
+    _, learning = trained(1)
+    save_state(tmp_path, learning, Progress(step=1))
+    save_best(tmp_path, learning.learned)
+    (tmp_path / "plain").touch()
+    files = [path for path in (tmp_path / "state").rglob("*") if path.is_file()]
+    assert len(files) > 3
+    assert {path.stat().st_mode for path in files} == {(tmp_path / "plain").stat().st_mode}
