@@ -157,3 +157,20 @@ def test_where_all_images_are_asked_the_same_the_user_is_told(
 def test_contrastive_with_both_encoders_frozen_says_why_not(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"both are frozen: .*--matching"):
         train(folder, tmp_path / "run", model=FROZEN, contrastive=1.0)
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        {"question_encoder": "gru"},
+        {"question_tuning": "prompt:2", "fusion": "cross"},
+        {"question_tuning": "frozen", "fusion": "joint"},
+    ],
+    ids=lambda model: "-".join(model.values()),
+)
+def test_objectives_go_with_every_kind_of_question_encoder(
+    folder: Path, tmp_path: Path, model: dict[str, Any]
+) -> None:
+    used = {"contrastive": 1.0, "matching": 1.0, "adversarial": "pgd"}
+    [epoch] = losses(train(folder, tmp_path / "run", model=model, epochs=1, **used).run)
+    assert all(0 < x < 10 for x in epoch.values())
