@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from vqa_cli.training.batch_size import doubled, fitting_cpu, longest, power_of_
 from vqa_cli.training.finetune import resume
 from vqa_cli.training.run_folder import find_unfinished
 from vqa_cli.training.split_data import SplitData
+from vqa_cli.training.step import Stepper
 
 MEGABYTE = 1 << 20
 
@@ -100,3 +102,24 @@ def test_what_is_found_is_kept_and_changes_nothing_else(tmp_path: Path) -> None:
     again = Listener()
     assert same(found.run, resume(*find_unfinished(tmp_path / "stopped"), report=again).run)
     assert not any("batch size" in text for text in again.said)
+
+
+def test_a_resumed_run_keeps_the_parts_that_memory_forced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A stub in place of a GPU's memory that holds five questions at once."""
+    folder, settings = write_shapes(tmp_path / "shapes", count=24), {"epochs": 2}
+    backward = Stepper._backward
+
+    def small(self: Stepper, part: Any, *arguments: Any) -> Any:
+        if len(part.rows) > 5:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return backward(self, part, *arguments)
+
+    monkeypatch.setattr(Stepper, "_backward", small)
+    with pytest.raises(KeyboardInterrupt):
+        train(folder, tmp_path / "run", StopAt(3), **settings)
+    monkeypatch.undo()
+    resumed = resume(*find_unfinished(tmp_path / "run"))
+    assert same(resumed.run, train(folder, tmp_path / "four", accumulation=4, **settings).run)
+    assert not same(resumed.run, train(folder, tmp_path / "one", **settings).run)
