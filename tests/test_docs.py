@@ -130,6 +130,13 @@ def test_the_json_and_the_defaults_of_fine_tuning() -> None:
             assert encoder is None or f"`{encoder}`" in row
 
 
+def test_the_json_of_a_search() -> None:
+    from vqa_cli.training.search import SearchResult
+
+    result = SearchResult(Path("search"), Path("run"), 2, 1, 0, 1, 1, 0.5, 0.4, 3.0, "vqa")
+    same_keys(DOCUMENTED["search"], result.to_json())
+
+
 def test_the_json_of_the_cache(shapes_folder: Path) -> None:
     same_keys(DOCUMENTED["cache"], call("cache", shapes_folder))
 
