@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.evaluation.fakes import FileNameModel, MemoryDataset, question, small_dataset
+from vqa_cli.data.feature_cache import features_folder
 from vqa_cli.errors import DataError
 from vqa_cli.evaluation.evaluate import Scoring, answer, evaluate, is_scorable
 
@@ -214,3 +215,12 @@ def test_saved_confidences_are_judged_as_those_of_the_model(dataset, model, tmp_
     of_file = evaluate(dataset, "test", path)
     assert of_file.calibration == of_model.calibration
     assert of_file.further["top_k"] == of_model.further["top_k"]
+
+
+def test_images_are_looked_up_in_the_features_of_the_dataset(dataset, model):
+    evaluate(dataset, "test", model)
+    ((features, digests),) = model.looked_up
+    assert features == features_folder(dataset.folder)
+    table = dataset.images()
+    assert list(digests.values()) == list(table["sha256"])
+    assert list(digests) == [dataset.image_root / image for image in table["image"]]

@@ -24,7 +24,7 @@ from vqa_cli.evaluation.metrics import (
     score,
 )
 from vqa_cli.evaluation.prediction_files import read_predictions
-from vqa_cli.evaluation.predictions import Predicted, Record, by_image, predict
+from vqa_cli.evaluation.predictions import Predicted, Record, by_image, predict, use_features
 from vqa_cli.evaluation.questions import examples_of, watched_in
 from vqa_cli.evaluation.reliability import Calibration
 from vqa_cli.evaluation.result import EvaluationResult
@@ -144,7 +144,7 @@ def _predictions(
 ) -> list[Predicted]:
     if isinstance(source, Path):
         return read_predictions(source, questions)
-    dataset.images()  # says what to do where it was prepared without
+    use_features(source, dataset, report)
     return predict(
         source,
         questions,

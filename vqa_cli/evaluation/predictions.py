@@ -13,9 +13,11 @@ from numpy.typing import NDArray
 from vqa_cli.console import SILENT, Reporter
 from vqa_cli.data.answers import answer_key
 from vqa_cli.data.example import Example
+from vqa_cli.data.feature_cache import features_folder
 
 if TYPE_CHECKING:
     from vqa_cli.data.images import ImageSource
+    from vqa_cli.data.prepared import PreparedDataset
     from vqa_cli.data.vocabulary import AnswerVocabulary
     from vqa_cli.inference.answerer import Answerer
 
@@ -101,6 +103,25 @@ def predict(
                 watched=tuple(0.0 if c is None else float(row[c]) for c in classes),
             )
     return [found[place] for place in range(len(questions))]
+
+
+def use_features(answerer: Answerer, dataset: PreparedDataset, report: Reporter = SILENT) -> None:
+    """Let a model take from the dataset's features what training stored of its images.
+
+    They are float16: a probability differs by less than 0.001 from one of images encoded anew.
+
+    Raises DataError where the dataset was prepared without images.
+    """
+    table = dataset.images()
+    digests = {
+        dataset.image_root / image: digest
+        for image, digest in zip(table["image"], table["sha256"], strict=True)
+    }
+    if found := answerer.look_up(features_folder(dataset.folder), digests):
+        report.notice(
+            f"image features: {len(found):,} of {len(digests):,} images found in "
+            f"{found.store.folder}"
+        )
 
 
 def by_image(questions: Sequence[Example], image_root: Path) -> list[Group]:

@@ -16,7 +16,7 @@ from vqa_cli.data.vocabulary import AnswerVocabulary
 from vqa_cli.errors import DataError
 from vqa_cli.evaluation.calibration import fit_confidence
 from vqa_cli.evaluation.metrics import score
-from vqa_cli.evaluation.predictions import by_image
+from vqa_cli.evaluation.predictions import by_image, use_features
 from vqa_cli.evaluation.questions import examples_of
 from vqa_cli.model_folder import Confidence, write_confidence
 
@@ -56,7 +56,7 @@ def recalibrate(
             f"--calibrate fits on the split val, which {dataset.folder} does not have; prepare "
             "data with one"
         )
-    dataset.images()  # says what to do where it was prepared without
+    use_features(answerer, dataset, report)
     questions = examples_of(dataset.rows("val"))
     answered = [question for question in questions if question.answers]
     chosen = np.linspace(0, len(answered) - 1, min(len(answered), QUESTIONS)).astype(np.int64)

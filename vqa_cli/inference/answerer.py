@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import overload
 
 import numpy as np
@@ -21,7 +22,8 @@ from vqa_cli.data.images import MAX_PIXELS, ImageSource, read_image
 from vqa_cli.data.preprocessor import Preprocessor, normalize_question
 from vqa_cli.data.vocabulary import AnswerVocabulary
 from vqa_cli.errors import ModelError, SettingsError
-from vqa_cli.inference.read_ahead import Item, Pixels, read_ahead
+from vqa_cli.inference.read_ahead import Item, read_ahead
+from vqa_cli.inference.stored_tokens import Read, StoredTokens, encode_fresh
 from vqa_cli.model_folder import Confidence
 
 Floats = NDArray[np.float32]
@@ -63,11 +65,13 @@ class Answerer(ABC):
     confidence: how logits become confidences.
     max_pixels: larger images are refused.
     image_batch: so many images are encoded at once. On a CPU few: what more of them need leaves
-    the cache, and takes twice as long.
+    the cache.
+    stored: image tokens that need not be computed; see `look_up`.
     """
 
     max_pixels = MAX_PIXELS
     image_batch = 8
+    stored: StoredTokens | None = None
 
     def __init__(
         self, preprocessor: Preprocessor, vocabulary: AnswerVocabulary, confidence: Confidence
@@ -89,6 +93,15 @@ class Answerer(ABC):
     @abstractmethod
     def describe(self) -> str:
         """Say in one line what runs the model, and where."""
+
+    def look_up(self, features: Path, digests: Mapping[Path, str]) -> StoredTokens | None:
+        """Take the tokens of images from the store that training made of them, where there is one.
+
+        features: the folder of the stores. digests: the hex SHA-256 of each image file, by its
+        path. Gives what was found. Only a model that can tell which stored tokens are its own
+        looks for any; the others encode every image.
+        """
+        return self.stored
 
     @overload
     def ask(self, image: ImageSource, question: str, *, top_k: int = 1) -> Prediction: ...
@@ -201,8 +214,8 @@ class Answerer(ABC):
     ) -> Iterator[Floats]:
         done = 0
         report.progress("answering", done, total or 1)
-        for pixels, questions in read_ahead(items, self._pixels, image_batch):
-            logits = self._chunk_scores(pixels, questions, question_batch)
+        for images, questions in read_ahead(items, self._read, image_batch):
+            logits = self._chunk_scores(images, questions, question_batch)
             if not np.isfinite(logits).all():
                 raise ModelError(
                     "the model's scores are not finite numbers: its weights are damaged, or the"
@@ -213,19 +226,26 @@ class Answerer(ABC):
             ends = np.cumsum([len(asked) for asked in questions])
             yield from np.split(logits, ends[:-1])
 
-    def _pixels(self, image: ImageSource) -> Pixels:
+    def _read(self, image: ImageSource) -> Read:
+        """The image's stored tokens (N, D), or its pixels (H, W, 3)."""
+        tokens = self.stored.find(image) if self.stored else None
+        if tokens is not None:
+            return tokens
         rgb = read_image(image, max_pixels=self.max_pixels)
         return self.preprocessor.transform.pixels(rgb)
 
+    def _encode(self, pixels: NDArray[np.uint8]) -> Floats:
+        return self.encode_images(self.preprocessor.normalize(pixels))
+
     def _chunk_scores(
-        self, pixels: list[Pixels], questions: list[Sequence[str]], batch: int
+        self, images: list[Read], questions: list[Sequence[str]], batch: int
     ) -> Floats:
         """The logits (Q, A) of all questions of a chunk; both lists have one entry an image."""
         owner = [image for image, asked in enumerate(questions) for _ in asked]  # non-decreasing
         flat = [question for asked in questions for question in asked]
         if not flat:
             return np.zeros((0, len(self.vocabulary)), dtype=np.float32)
-        image_tokens = self.encode_images(self.preprocessor.normalize(np.stack(pixels)))
+        image_tokens = encode_fresh(images, self._encode)
         parts: list[Floats] = []
         for start in range(0, len(flat), batch):
             index = np.asarray(owner[start : start + batch], dtype=np.int64)

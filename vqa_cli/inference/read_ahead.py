@@ -6,9 +6,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TypeVar
 
 from vqa_cli.data.images import ImageSource
 from vqa_cli.device import usable_cpus
@@ -16,18 +14,18 @@ from vqa_cli.device import usable_cpus
 Item = tuple[ImageSource, Sequence[str]]
 """An image and the questions about it."""
 
-Pixels = NDArray[np.uint8]
+Image = TypeVar("Image")
 
 CHUNKS_AHEAD = 2
 """Chunks of images that are decoded while the model works on the one before them."""
 
 
 def read_ahead(
-    items: Iterable[Item], read: Callable[[ImageSource], Pixels], size: int
-) -> Iterator[tuple[list[Pixels], list[Sequence[str]]]]:
+    items: Iterable[Item], read: Callable[[ImageSource], Image], size: int
+) -> Iterator[tuple[list[Image], list[Sequence[str]]]]:
     """Yield chunks of up to `size` items, decoded, while threads decode the chunks after them."""
     stream = iter(items)
-    waiting: deque[list[tuple[Future[Pixels], Sequence[str]]]] = deque()
+    waiting: deque[list[tuple[Future[Image], Sequence[str]]]] = deque()
     pool = ThreadPoolExecutor(max_workers=usable_cpus(), thread_name_prefix="decode")
     try:
         while True:
@@ -36,6 +34,6 @@ def read_ahead(
             if not waiting:
                 return
             chunk_read = waiting.popleft()
-            yield [pixels.result() for pixels, _ in chunk_read], [asked for _, asked in chunk_read]
+            yield [image.result() for image, _ in chunk_read], [asked for _, asked in chunk_read]
     finally:  # also when the caller stops early, or one image is bad
         pool.shutdown(cancel_futures=True)

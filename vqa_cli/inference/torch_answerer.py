@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +13,10 @@ from vqa_cli.data.preprocessor import Preprocessor
 from vqa_cli.data.vocabulary import AnswerVocabulary
 from vqa_cli.device import Device, apply_threads, choose_device
 from vqa_cli.inference.answerer import Answerer, Floats, Ints
+from vqa_cli.inference.stored_tokens import StoredTokens
 from vqa_cli.model_folder import Confidence
 from vqa_cli.models.checkpoint import load_checkpoint
+from vqa_cli.models.extraction import open_image_store
 from vqa_cli.models.vqa_model import VQAModel
 
 
@@ -36,8 +39,9 @@ class TorchAnswerer(Answerer):
 
     @torch.inference_mode()
     def encode_images(self, pixel_values: Floats) -> Floats:
+        images = self._tensor(pixel_values).contiguous(memory_format=torch.channels_last)
         with self._autocast():
-            return _array(self.model.encode_images(self._tensor(pixel_values)))
+            return _array(self.model.encode_images(images))
 
     @torch.inference_mode()
     def logits(
@@ -46,6 +50,13 @@ class TorchAnswerer(Answerer):
         arrays = (image_tokens, image_index, input_ids, attention_mask)
         with self._autocast():
             return _array(self.model.answer(*[self._tensor(array) for array in arrays]))
+
+    def look_up(self, features: Path, digests: Mapping[Path, str]) -> StoredTokens | None:
+        if features.is_dir():  # without one, no need for the digest of all weights
+            encoder, transform = self.model.image_encoder, self.preprocessor.transform
+            store = open_image_store(features, encoder, transform, self.device)
+            self.stored = StoredTokens(store, digests)
+        return self.stored
 
     def describe(self) -> str:
         return f"torch {torch.__version__}, {self.device.describe()}"
