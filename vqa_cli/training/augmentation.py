@@ -37,13 +37,13 @@ PROBABILITY = 0.5
 """Of each change that is allowed."""
 
 TURN_DEGREES = 15.0
-SHRINK = 0.3
+SHRINK = 0.2
 CROP = 0.2
 COLOR = 0.8
 POSTERIZE_BITS = 4
-LIGHT = 0.4
+LIGHT = 0.3
 SHARPNESS = 0.9
-BLUR_SHARE = 1.5 / 224
+BLUR_SHARE = 0.8 / 224
 HOLES = 8
 HOLE_SHARE = 1 / 14
 """Sides as shares of the image's. Holes are small, so that none can hide a thing that is asked
