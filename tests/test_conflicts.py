@@ -30,11 +30,25 @@ def test_the_defaults_go_together() -> None:
         ({"batch_size": 4, "accumulation": 8}, "--accumulation 8 cuts --batch-size 4"),
         ({"consistency": 0.5}, "--consistency compares views"),
         ({"augmentation_words": "words.toml"}, "--augmentation-words is for"),
+        ({"views": 8}, "--views 8 are views of changed images or questions"),
     ],
 )
 def test_a_contradiction_is_named(given: dict[str, object], message: str) -> None:
     with pytest.raises(SettingsError, match=message):
         check(**given)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"image_augmentation": "light"},
+        {"word_dropout": 0.1},
+        {"synonyms": "words.toml"},
+        {"templates": "words.toml"},
+    ],
+)
+def test_views_of_what_is_changed(changed: dict[str, object]) -> None:
+    check(views=8, **changed)
 
 
 def test_all_contradictions_are_told_at_once() -> None:

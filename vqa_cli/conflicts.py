@@ -56,6 +56,12 @@ def _of_views(train: TrainSettings, augment: AugmentSettings) -> Iterator[str]:
     unchanged = augment.image_augmentation == "none" and not augment.word_dropout
     if augment.augmentation_words and unchanged:
         yield "--augmentation-words is for --image-augmentation or --word-dropout; there is neither"
+    plain = unchanged and not augment.synonyms and not augment.templates
+    if plain and augment.views != AugmentSettings().views:
+        yield (
+            f"--views {augment.views} are views of changed images or questions, and nothing is "
+            "changed: --image-augmentation, --word-dropout, --synonyms or --templates do that"
+        )
 
 
 def _of_continuing(continuing: ContinueSettings) -> Iterator[str]:
