@@ -54,9 +54,10 @@ def _continued(config: dict[str, Any], metrics: dict[str, Any]) -> str:
         else f"{old['accuracy']:.4f} (before training {old['accuracy_before']:.4f})"
     )
     replay = continued["replay"]
+    kept = f"its {continued['answers']:,} answers kept"
     again = f", {replay['folder']} replayed" if replay else ""
     return (
-        f"| continued from | {continued['run']}, with its {continued['answers']:,} answers{again} |\n"
+        f"| continued from | {continued['run']}, {kept}{again} |\n"
         f"| old {old.get('split', 'data')} accuracy | {scores} |\n"
     )
 
