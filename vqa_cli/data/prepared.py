@@ -12,6 +12,7 @@ from vqa_cli.data.detect import choose_layout
 from vqa_cli.data.example import SPLITS
 from vqa_cli.data.folder import ANSWERS_FILE, IMAGES_FILE, is_prepared, read_info, split_file
 from vqa_cli.data.prepare import default_out, prepare
+from vqa_cli.data.shared_values import SharedValues
 from vqa_cli.data.source import Source
 from vqa_cli.data.vocabulary import AnswerVocabulary
 from vqa_cli.errors import DataError
@@ -114,11 +115,12 @@ class PreparedDataset:
         except (pa.ArrowException, OSError) as error:
             raise DataError(f"{path}: is damaged: {error}; run vqa prepare again") from error
         # Plain Python values: pandas' own conversion makes arrays of lists and NaN of None.
+        shared = SharedValues()
         return pd.DataFrame(
             {
                 field.name: table.column(field.name).to_numpy()
                 if pa.types.is_integer(field.type)
-                else pd.Series(table.column(field.name).to_pylist(), dtype=object)
+                else pd.Series(shared.of(table.column(field.name)), dtype=object)
                 for field in table.schema
             }
         )

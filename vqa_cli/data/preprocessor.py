@@ -29,6 +29,9 @@ TOKENIZER_FILE = "tokenizer.json"
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 
+ENCODED_AT_ONCE = 10_000
+"""Questions."""
+
 _RESAMPLING = {mode.name.lower(): mode for mode in Image.Resampling}
 _PAD_TOKENS = ("[PAD]", "<pad>")
 
@@ -147,7 +150,11 @@ class Preprocessor:
     def token_ids(self, questions: Sequence[str]) -> list[list[int]]:
         """The token ids of each question, truncated but not padded. Raises DataError if empty."""
         texts = [normalize_question(question) for question in questions]
-        return [encoding.ids for encoding in self.tokenizer.encode_batch(texts)]
+        ids: list[list[int]] = []
+        for start in range(0, len(texts), ENCODED_AT_ONCE):  # an encoding takes kilobytes
+            some = self.tokenizer.encode_batch(texts[start : start + ENCODED_AT_ONCE])
+            ids += [encoding.ids for encoding in some]
+        return ids
 
     def pad(self, ids: Sequence[Sequence[int]]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Pad on the right to the longest: `input_ids` and `attention_mask`, int64 (Q, L)."""
