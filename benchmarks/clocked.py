@@ -1,12 +1,13 @@
 """`vqa finetune` with clocks around its parts, for `benchmarks/training.py`.
 
-    python benchmarks/clocked.py [--steps N] [--one-image-a-question] -- PREPARED [OPTIONS]
+    python benchmarks/clocked.py [--steps N] [--one-image-a-question] [--in-memory] -- PREPARED ...
 
 Prints one JSON object. `seconds` are wall time: `training`, `passes` (forward and backward of
 whatever learns, and the forward passes of scoring val), `features`, `encoders` (their forward
 passes in the feature stage), and other parts of the training stage. Beside them stand
 `steps_per_second`, `encoded` (items by kind, with their seconds) and what `vqa finetune --json`
-prints. With --steps it ends after so many steps.
+prints. With --steps it ends after so many steps. With --in-memory features are copied from their
+files into memory first.
 """
 
 from __future__ import annotations
@@ -20,15 +21,19 @@ import time
 from collections import defaultdict
 from collections.abc import Callable
 from contextlib import redirect_stdout
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+import numpy as np
 from accelerate import Accelerator
 from torch.optim import AdamW
 
 from vqa_cli.cli import app
+from vqa_cli.data import feature_store
+from vqa_cli.data.feature_shards import Shard
 from vqa_cli.models.extraction_loop import Extraction
 from vqa_cli.models.vqa_model import VQAModel
 from vqa_cli.training import image_inputs, question_inputs, recipe, step
@@ -84,6 +89,11 @@ class Clocks:
 
         setattr(owner, name, noted)
 
+    def changing(self, owner: Any, name: str, change: Callable[[Any], Any]) -> None:
+        """Let `change` have the last word in every call of `owner.name`."""
+        call = getattr(owner, name)
+        setattr(owner, name, lambda *arguments: change(call(*arguments)))
+
     def stopping(self, call: Callable[..., Any], steps: int | None) -> Callable[..., Any]:
         """Note when each step ended, and stop after so many."""
 
@@ -110,11 +120,17 @@ def one_image_a_question(call: Callable[..., Inputs]) -> Callable[..., Inputs]:
     return inputs
 
 
+def copied(shard: Shard) -> Shard:
+    """A shard whose tokens are no mapped file any more."""
+    return replace(shard, tokens=np.array(shard.tokens))
+
+
 def main() -> None:
     """Read the command line, train, print."""
     parser = argparse.ArgumentParser(description="Fine-tune with clocks around the parts.")
     parser.add_argument("--steps", type=int)
     parser.add_argument("--one-image-a-question", action="store_true")
+    parser.add_argument("--in-memory", action="store_true")
     parser.add_argument("finetune", nargs="+", help="what `vqa finetune` is given")
     options = parser.parse_args()
     clocks = Clocks()
@@ -129,6 +145,8 @@ def main() -> None:
     clocks.around(recipe.Trainer, "train", "training")
     if options.one_image_a_question:
         SplitData.inputs = one_image_a_question(SplitData.inputs)  # type: ignore[method-assign]
+    if options.in_memory:
+        clocks.changing(feature_store, "open_shard", copied)
     step.Stepper.take = clocks.stopping(step.Stepper.take, options.steps)  # type: ignore[method-assign]
     clocks.note(image_inputs, "extract_images", "images")
     clocks.note(question_inputs, "extract_questions", "questions")
