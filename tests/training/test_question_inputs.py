@@ -19,7 +19,6 @@ from vqa_cli.training.run_folder import find_unfinished
 from vqa_cli.training.split_data import TokenIds
 
 FROZEN = {"image_tuning": "frozen", "question_tuning": "frozen"}
-JOINT = {"fusion": "joint", "question_tuning": "frozen"}  # the encoder runs inside the fusion
 TUNINGS: dict[str, dict[str, str]] = {"full": {}, "stored": FROZEN}
 STILL = {"learning_rate": 1e-30, "encoder_learning_rate": 1e-30, "epochs": 2}
 
@@ -56,11 +55,12 @@ def test_training_is_asked_otherwise_and_val_is_not(
         assert all(a["val_loss"] == b["val_loss"] for a, b in zip(plain, other, strict=True)), way
 
 
-@pytest.mark.parametrize("model", [{}, FROZEN, JOINT], ids=["full", "stored", "joint"])
+@pytest.mark.parametrize("tuning", TUNINGS)
 def test_a_stop_and_a_resume_change_nothing(
-    folder: Path, tmp_path: Path, ways: dict[str, dict[str, Any]], model: dict[str, str]
+    folder: Path, tmp_path: Path, ways: dict[str, dict[str, Any]], tuning: str
 ) -> None:
     """In the middle of an epoch; the run keeps the files that it began with."""
+    model = TUNINGS[tuning]
     everything = ways["word_dropout"] | ways["synonyms"] | ways["templates"]
     for name in ("synonyms", "templates"):
         copy = tmp_path / name
