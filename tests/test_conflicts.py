@@ -1,6 +1,6 @@
 import pytest
 
-from vqa_cli.config import AugmentSettings, ModelSettings, TrainSettings
+from vqa_cli.config import AugmentSettings, ContinueSettings, ModelSettings, TrainSettings
 from vqa_cli.conflicts import check_together
 from vqa_cli.errors import SettingsError
 
@@ -8,7 +8,7 @@ from vqa_cli.errors import SettingsError
 def check(**given: object) -> None:
     settings = [
         cls.from_mapping({name: value for name, value in given.items() if name in cls.names()})
-        for cls in (ModelSettings, TrainSettings, AugmentSettings)
+        for cls in (ModelSettings, TrainSettings, AugmentSettings, ContinueSettings)
     ]
     check_together(*settings)  # type: ignore[arg-type]
 
@@ -29,6 +29,9 @@ def test_the_defaults_go_together() -> None:
         ({"patience": 5, "epochs": 5}, "--patience 5 can never stop a run of --epochs 5"),
         ({"batch_size": 4, "accumulation": 8}, "--accumulation 8 cuts --batch-size 4"),
         ({"consistency": 0.5}, "--consistency compares views"),
+        ({"replay": "old"}, "--replay asks old questions again .* --from"),
+        ({"from_run": "old", "replay_share": 0.5}, "--replay-share is a share of what --replay"),
+        ({"adversarial_size": 0.5}, "--adversarial-size is for --adversarial"),
         ({"augmentation_words": "words.toml"}, "--augmentation-words is for"),
         ({"views": 8}, "--views 8 are views of changed images or questions"),
     ],

@@ -160,7 +160,7 @@ class TrainSettings(Settings):
         "none", "Learn from perturbed question embeddings as well.", choices=ADVERSARIES
     )
     adversarial_size: float = setting(
-        1.0, "Length of that perturbation, as a share of the embeddings' own.", above=0
+        0.1, "Length of that perturbation, as a share of the embeddings' own.", above=0
     )
     seed: int = setting(0, "Seed of weights, order, dropout and augmentation.", low=0)
 

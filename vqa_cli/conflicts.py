@@ -48,6 +48,8 @@ def _of_training(model: ModelSettings, train: TrainSettings) -> Iterator[str]:
             f"--accumulation {train.accumulation} cuts --batch-size {train.batch_size} into "
             "parts of less than a question"
         )
+    if train.adversarial == "none" and train.adversarial_size != TrainSettings().adversarial_size:
+        yield "--adversarial-size is for --adversarial fgm or pgd, which is none"
 
 
 def _of_views(train: TrainSettings, augment: AugmentSettings) -> Iterator[str]:

@@ -10,7 +10,7 @@ import torch
 
 from tests.drawing import draw_shapes, write_csv, write_shapes
 from tests.training.small_runs import Listener, StopAt, history, same, train, weights
-from vqa_cli.errors import ModelError
+from vqa_cli.errors import SettingsError
 from vqa_cli.training.finetune import resume
 from vqa_cli.training.run_folder import find_unfinished
 
@@ -155,8 +155,9 @@ def test_where_all_images_are_asked_the_same_the_user_is_told(
 
 
 def test_contrastive_with_both_encoders_frozen_says_why_not(folder: Path, tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match=r"both are frozen: .*--matching"):
+    with pytest.raises(SettingsError, match=r"both are frozen: .*--matching"):
         train(folder, tmp_path / "run", model=FROZEN, contrastive=1.0)
+    assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,6 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vqa_cli.config import TrainSettings
-from vqa_cli.errors import ModelError
 from vqa_cli.models.fusions import Encoded
 from vqa_cli.models.vqa_model import VQAModel
 
@@ -57,16 +56,9 @@ class Auxiliary(nn.Module):
     """
 
     def __init__(self, model: VQAModel, settings: TrainSettings) -> None:
-        """Raises ModelError where an objective could teach the model nothing."""
         super().__init__()
         self.wanted = wanted(settings).keys()
         if CONTRASTIVE in self.wanted:
-            if model.image_encoder.frozen and model.question_encoder.frozen:
-                raise ModelError(
-                    "--contrastive brings the two encoders' outputs together, and both are frozen: "
-                    "let one learn (--image-tuning, --question-tuning), or use --matching, which "
-                    "teaches the fusion"
-                )
             self.contrastive = Contrastive(
                 model.image_encoder.width, question_width(model), model.config.width
             )

@@ -26,7 +26,6 @@ from vqa_cli.config import (
 from vqa_cli.conflicts import LAYERED
 from vqa_cli.data.prepared import PreparedDataset
 from vqa_cli.device import Device
-from vqa_cli.errors import ModelError
 from vqa_cli.model_folder import Confidence
 from vqa_cli.models.building import BuiltModel
 from vqa_cli.models.checkpoint import (
@@ -38,6 +37,7 @@ from vqa_cli.models.checkpoint import (
 )
 from vqa_cli.models.tuning import Tuning, apply_tuning, prepare_tuning
 from vqa_cli.models.vqa_model import VQAModel
+from vqa_cli.settings import unusable
 from vqa_cli.training.batches import step_seed
 from vqa_cli.training.continuing import Continued
 from vqa_cli.training.given_files import given_in, keep_given
@@ -104,15 +104,24 @@ class Beginning:
 def prepare_learning(built: BuiltModel, train: TrainSettings) -> None:
     """Give a model what its training needs to begin with: virtual tokens.
 
-    Raises ModelError, before there is a run folder, where an encoder cannot be tuned as asked.
+    Raises, before there is a run folder, ModelError where an encoder cannot be tuned as asked, and
+    SettingsError where the encoders learn too little for another setting.
     """
     model, tunings = built.model, (built.image_tuning, built.question_tuning)
     prepare_tuning(model, *tunings, seed=step_seed(train.seed, BEFORE_STEPS, 0))
+    problems = []
     if train.unfreeze_every and not any(tuning.startswith(LAYERED) for tuning in tunings):
-        raise ModelError(
+        problems.append(
             "--unfreeze-every wakes the layers of an encoder one by one, and none learns by "
             "layers: --image-tuning or --question-tuning must be full or last:N"
         )
+    if train.contrastive and tunings == ("frozen", "frozen"):
+        problems.append(
+            "--contrastive brings the two encoders' outputs together, and both are frozen: let one "
+            "learn (--image-tuning, --question-tuning), or use --matching, which teaches the fusion"
+        )
+    if problems:
+        raise unusable(problems)
 
 
 def begin_head(model: VQAModel, objective: str) -> None:
