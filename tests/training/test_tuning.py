@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import pandas as pd
 import pytest
 import timm
 import torch
@@ -23,6 +25,7 @@ from vqa_cli.inference.loading import load_answerer
 from vqa_cli.models.checkpoint import load_checkpoint
 from vqa_cli.models.tuning import apply_tuning
 from vqa_cli.models.vqa_model import VQAModel
+from vqa_cli.training.defaults import RATES, SCRATCH_RATE, resolved
 from vqa_cli.training.finetune import resume
 from vqa_cli.training.learner import Learner
 from vqa_cli.training.optimizer import optimizer_for
@@ -130,3 +133,28 @@ def test_factors_do_not_decay_as_if_they_were_matrices() -> None:
     named = dict(model.named_parameters())
     assert not any(id(parameter) in decayed for name, parameter in named.items() if "ia3" in name)
     assert all(id(parameter) in decayed for name, parameter in named.items() if "lora_A" in name)
+
+
+@pytest.mark.parametrize(
+    ("image", "question", "scratch", "rate"),
+    [
+        ("frozen", "full", False, RATES["full"]),
+        ("frozen", "lora:4", False, RATES["lora"]),
+        ("prompt:4", "ia3", False, RATES["ia3"]),
+        ("last:2", "prompt", False, RATES["last"]),
+        ("full", "full", True, SCRATCH_RATE),
+    ],
+)
+def test_the_rate_is_what_the_most_easily_spoilt_encoder_stands(
+    image: str, question: str, scratch: bool, rate: float
+) -> None:
+    encoders = SimpleNamespace(
+        image_tuning=image,
+        question_tuning=question,
+        image_pretrained=not scratch,
+        question_pretrained=not scratch,
+    )
+    rows = pd.DataFrame({"answer_kind": ["alternatives"] * 100})
+    assert resolved(TrainSettings(), encoders, rows).encoder_learning_rate == rate
+    asked = TrainSettings(encoder_learning_rate=0.5)
+    assert resolved(asked, encoders, rows).encoder_learning_rate == 0.5

@@ -11,8 +11,18 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SCRATCH_RATE = 1e-3
-PRETRAINED_RATE = 3e-5
-ADAPTER_RATE = 5e-4
+RATES = {
+    "full": 3e-5,
+    "last": 3e-5,
+    "lora": 5e-4,
+    "adalora": 5e-4,
+    "bitfit": 5e-4,
+    "ia3": 3e-3,
+    "prompt": 5e-3,
+}
+"""Of pretrained encoders, by what learns; near those of the papers. The less there is of
+it, the faster it has to learn."""
+
 SCRATCH_QUESTIONS = 300_000
 FROZEN_QUESTIONS = 150_000
 """So many questions are seen in all by default. From scratch val stops rising before that on
@@ -66,8 +76,5 @@ def learning_of(encoders: Tuned) -> list[tuple[str, bool]]:
 
 def _encoder_rate(learning: list[tuple[str, bool]]) -> float:
     """Return the rate that the most easily spoilt of the learning encoders stands."""
-    pretrained = [tuning for tuning, pretrained in learning if pretrained]
-    if not pretrained:
-        return SCRATCH_RATE
-    weights = any(tuning == "full" or tuning.startswith("last") for tuning in pretrained)
-    return PRETRAINED_RATE if weights else ADAPTER_RATE
+    rates = [RATES[tuning.split(":")[0]] for tuning, pretrained in learning if pretrained]
+    return min(rates, default=SCRATCH_RATE)
