@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -20,11 +21,11 @@ from vqa_cli.cli import app
 TINY = ("--preset", "tiny", "--image-size", "32", "--threads", "1", "--device", "cpu")
 COLUMNS = ("image", "question", "answer")
 KEYS = (
-    *("run", "best_epoch", "val_accuracy", "val_accuracy_untrained", "val_accuracy_gain"),
-    *("seconds", "seconds_features", "seconds_training"),
+    *("run", "best_epoch", "val_accuracy", "val_accuracy_untrained", "stopped"),
+    *("seconds", "seconds_features", "seconds_training", "val_accuracy_gain"),
 )
 RUN_FILES = {
-    *("README.md", "answers.json", "calibration.json", "config.json", "history.csv"),
+    *("README.md", "answers.json", "calibration.json", "config.json", "curves.svg", "history.csv"),
     *("metrics.json", "model.safetensors", "preprocess.json", "tokenizer.json"),
 }
 
@@ -176,6 +177,45 @@ def test_resume_goes_by_the_runs_own_settings() -> None:
     result = finetune("--resume", "--epochs", 3, "--fusion", "cross")
     fails(result, "leave out --fusion, --epochs", code=2)
     fails(finetune("--resume", "--out", "new"), "--out names a new run", code=2)
+
+
+def test_going_on_from_a_run_tells_the_old_score(
+    workplace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(workplace)
+    old = json.loads((workplace / "stdout").read_text())["run"]
+    new, options = write_shapes(Path("more"), 6), ("--threads", 1, "--device", "cpu")
+    replay = ("--replay", "shapes/.vqa", "--replay-share", 0.25)
+    given = ("--from", old, *options, "--epochs", 1)
+    people = finetune(new, *given, *replay, "--out", "next")
+    assert people.exit_code == 0, people.stderr
+    first, second = people.stdout.splitlines()
+    assert first.startswith("next: val accuracy ")
+    scores = re.fullmatch(
+        rf"old test \({workplace}/shapes/.vqa\): accuracy (.*)% before, (.*)% after", second
+    )
+    recorded = json.loads(Path("next/metrics.json").read_text())["old"]
+    assert scores
+    assert float(scores[1]) == pytest.approx(100 * recorded["accuracy_before"], abs=0.01)
+    assert float(scores[2]) == pytest.approx(100 * recorded["accuracy"], abs=0.01)
+    shutil.move("shapes/.vqa", "elsewhere")
+    machine = finetune(new, *given, "--out", "after", "--json")
+    shutil.move("elsewhere", "shapes/.vqa")
+    assert "is no prepared dataset" in json.loads(machine.stdout)["old"]["missing"]
+
+
+def test_what_contradicts_the_run_to_go_on_from_is_wrong_usage(
+    workplace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(workplace)
+    old = json.loads((workplace / "stdout").read_text())["run"]
+    result = finetune("shapes", "--from", old, "--fusion", "cross", "--max-question-tokens", 9)
+    assert result.exit_code == 2
+    assert "--fusion cross: --from" in result.stderr
+    assert "--max-question-tokens 9: --from" in result.stderr
+    named = finetune("shapes", "--from", old, "--preset", "auto", "--layers", 2, "--epochs", 1)
+    assert "--layers" not in named.stderr
+    fails(finetune("shapes", "--from", old, "--trials", 2), "--trials searches", code=2)
 
 
 def test_there_may_be_nothing_to_resume(workplace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
