@@ -65,7 +65,9 @@ def _augmentation(
         train["answers"],
         train["choices"],
     )
-    context.report.notice(f"image augmentation {strength}: {describe_allowed(allowed)}")
+    frozen = context.checkpoint.model.image_encoder.frozen
+    views = f", {context.beginning.augment.views} views of each image" if frozen else ""
+    context.report.notice(f"image augmentation {strength}{views}: {describe_allowed(allowed)}")
     return ImageAugmentation(strength, context.beginning.train.seed, allowed)
 
 
