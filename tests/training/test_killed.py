@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import random
+import shutil
 import stat
 from collections.abc import Callable, Iterator
 from functools import cache
@@ -42,8 +43,7 @@ def finetune(crashing: Crashing, run: Path, settings: tuple[str, ...], **kill: f
 
 
 def no_features(crashing: Crashing) -> None:
-    for path in crashing.folder.glob("data/features/*/*.safetensors"):
-        path.unlink()
+    shutil.rmtree(crashing.folder / "data" / "features", ignore_errors=True)
 
 
 def result(run: Path) -> dict[str, object]:
