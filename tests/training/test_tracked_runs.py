@@ -14,7 +14,7 @@ from tests.training.small_runs import DEVICE, MODEL, Listener, StopAt, history
 from vqa_cli.config import ModelSettings, PrepareSettings, TrackSettings, TrainSettings
 from vqa_cli.console import Silent
 from vqa_cli.errors import SettingsError
-from vqa_cli.training import recipe
+from vqa_cli.training import telling
 from vqa_cli.training.finetune import finetune, resume
 from vqa_cli.training.run_folder import find_unfinished
 
@@ -26,7 +26,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(autouse=True)
 def _each_step_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recipe, "STEPS", 1)
+    monkeypatch.setattr(telling, "STEPS", 1)
 
 
 def run(folder: Path, out: Path, report: Silent, track: str, **settings: Any) -> Path:

@@ -26,9 +26,10 @@ from vqa_cli.training.display import Display
 from vqa_cli.training.learner import MAIN, Learner
 from vqa_cli.training.split_data import Inputs, prefetched
 from vqa_cli.training.state import Learning, Progress, save_best, save_state
-from vqa_cli.training.step import OutOfMemoryError, Part, Stepper, Taken, Task
+from vqa_cli.training.step import OutOfMemoryError, Part, Stepper, Task
 from vqa_cli.training.stopping import ASKED, TIME_IS_UP, Stop, asked_to_stop
-from vqa_cli.training.tracking import STEPS, Tracker, Untracked, learning_rates, named
+from vqa_cli.training.telling import EpochSize, Telling
+from vqa_cli.training.tracking import Tracker, Untracked
 from vqa_cli.training.validation import Scored
 
 SAVE_SECONDS = 300.0
@@ -68,8 +69,13 @@ class Trainer:
         self.epochs, self.batch_size = settings.epochs, settings.batch_size
         self.steps_per_epoch = -(-len(task.rows) // self.batch_size)
         self.steps = self.steps_per_epoch * self.epochs
-        self.tracker = tracker or Untracked()
-        self.display = Display(report, accelerator.device, self.epochs, self.steps)
+        display = Display(report, accelerator.device, self.epochs, self.steps)
+        self.telling = Telling(
+            display,
+            tracker or Untracked(),
+            learning.optimizer,
+            EpochSize(self.steps_per_epoch, self.batch_size, len(task.rows)),
+        )
         self.stepper = Stepper(learner, learning, task, settings, accelerator, self.steps)
         self._clock = time.monotonic()
 
@@ -89,7 +95,7 @@ class Trainer:
                 except OutOfMemoryError as error:
                     self._take_smaller_parts(str(error))
         if self.progress.stopped:
-            self.display.end(self.progress)
+            self.telling.end(self.progress)
 
     def _epoch(self, stop: Stop) -> None:
         """Take the steps of the current epoch that are still to do."""
@@ -101,7 +107,6 @@ class Trainer:
         self.learner.train()
         for batch, own in zip(batches, parts, strict=True):
             self._step(batch, own, loaded)
-            self._show(epoch + 1)
             why = stop.agreed()
             ends = self.progress.step % self.steps_per_epoch == 0
             if ends or why == TIME_IS_UP:
@@ -159,8 +164,7 @@ class Trainer:
         self.progress.add(taken.sums, taken.weight)
         self.progress.epoch_norm += taken.gradient_norm
         self.progress.epoch_seconds += time.monotonic() - began
-        if self.progress.step % STEPS == 0:
-            self._track(taken)
+        self.telling.step(self.progress, taken)
 
     def _take_smaller_parts(self, tried: str) -> None:
         """Go on from the same step with parts of half the size.
@@ -193,7 +197,7 @@ class Trainer:
                 **losses,
                 "val_loss": val.loss,
                 "val_accuracy": val.accuracy,
-                **self._speed_and_size(),
+                **self.telling.measures(progress),
                 "seconds": round(progress.seconds_training, 1),
             }
         )
@@ -206,7 +210,7 @@ class Trainer:
                 average = self.learning.average
                 save_best(self.run, average.tensors if average else self.learning.learned)
             write_history(self.run, progress.history, progress.untrained_accuracy)
-            self.tracker.log(progress.step, named("epoch", progress.history[-1]))
+            self.telling.epoch(progress)
         for reason in unused(losses) if epoch == 1 else ():
             self.report.warn(reason)
         patience = self.settings.patience
@@ -240,33 +244,6 @@ class Trainer:
         total = torch.tensor(own, dtype=torch.float64, device=device)
         weight, *losses = self.accelerator.reduce(total, "sum").tolist()
         return dict(zip(names, losses, strict=True)), weight
-
-    def _rate(self) -> float:
-        """Questions/s of the epoch so far, over all processes, validation not counted."""
-        steps = self.progress.step - len(self.progress.history) * self.steps_per_epoch
-        questions = min(steps * self.batch_size, len(self.task.rows))
-        return questions / max(self.progress.epoch_seconds, 1e-9)
-
-    def _speed_and_size(self) -> dict[str, float]:
-        """The last rates, the epoch's mean gradient norm before clipping, its questions/s."""
-        steps = self.progress.step - len(self.progress.history) * self.steps_per_epoch
-        return {
-            **learning_rates(self.learning.optimizer),
-            "gradient_norm": self.progress.epoch_norm / max(1, steps),
-            "questions_per_second": round(self._rate(), 1),
-        }
-
-    def _track(self, taken: Taken) -> None:
-        """Tell the tracker of a step; its losses are those of this process's questions."""
-        losses = {name: total / (taken.weight or 1.0) for name, total in taken.sums.items()}
-        rates = learning_rates(self.learning.optimizer)
-        sizes = {"gradient_norm": taken.gradient_norm, "questions_per_second": self._rate()}
-        self.tracker.log(self.progress.step, named("step", {**losses, **rates, **sizes}))
-
-    def _show(self, epoch: int) -> None:
-        progress = self.progress
-        mean = progress.epoch_sums.get(MAIN, 0.0) / (progress.epoch_weight or 1.0)
-        self.display.show(progress, epoch, mean, self._rate())
 
     def _say_how_to_go_on(self) -> None:
         self.report.notice(
