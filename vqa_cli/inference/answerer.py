@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import overload
+from typing import cast, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +21,9 @@ from vqa_cli.console import SILENT, Reporter
 from vqa_cli.data.images import MAX_PIXELS, ImageSource, read_image
 from vqa_cli.data.preprocessor import Preprocessor, normalize_question
 from vqa_cli.data.vocabulary import AnswerVocabulary
-from vqa_cli.errors import ModelError, SettingsError
+from vqa_cli.errors import DataError, ModelError, SettingsError
+from vqa_cli.inference.answer_choice import AnswerChoice
+from vqa_cli.inference.image_sources import LazyImage
 from vqa_cli.inference.read_ahead import Item, read_ahead
 from vqa_cli.inference.stored_tokens import Read, StoredTokens, encode_fresh
 from vqa_cli.model_folder import Confidence
@@ -67,11 +69,13 @@ class Answerer(ABC):
     image_batch: so many images are encoded at once. On a CPU few: what more of them need leaves
     the cache.
     stored: image tokens that need not be computed; see `look_up`.
+    choice: which answers predictions may hold; None: all.
     """
 
     max_pixels = MAX_PIXELS
     image_batch = 8
     stored: StoredTokens | None = None
+    choice: AnswerChoice | None = None
 
     def __init__(
         self, preprocessor: Preprocessor, vocabulary: AnswerVocabulary, confidence: Confidence
@@ -126,6 +130,17 @@ class Answerer(ABC):
         (predictions,) = self.predict([(image, questions)], top_k=top_k)
         return predictions[0] if isinstance(question, str) else predictions
 
+    def look(self, image: ImageSource | LazyImage) -> Floats:
+        """Encode one image for `ask_about`: its image tokens (N, D). Raises DataError as `ask`."""
+        return encode_fresh([self._read(image)], self._encode)[0]
+
+    def ask_about(
+        self, image_tokens: Floats, questions: Sequence[str], *, top_k: int = 1
+    ) -> list[Prediction]:
+        """As `ask`, about an image that `look` has encoded: its tokens (N, D)."""
+        logits = self._chunk_scores([image_tokens], [questions], len(questions) or 1)
+        return self._predictions(questions, logits, top_k)
+
     def predict(
         self,
         items: Iterable[Item],
@@ -148,8 +163,7 @@ class Answerer(ABC):
         Raises DataError, with its name, for an image that cannot be read, and for an empty
         question.
         """
-        if top_k < 1:
-            raise SettingsError(f"cannot predict: top_k must be at least 1, got {top_k}")
+        _check_top_k(top_k)
         asked: deque[Sequence[str]] = deque()
         if total is None and isinstance(items, Sequence):
             total = len(items)
@@ -160,15 +174,26 @@ class Answerer(ABC):
             total=total,
             report=report,
         )
-        return (
-            [
-                Prediction(question, answers)
-                for question, answers in zip(
-                    asked.popleft(), self._answers(logits, top_k), strict=True
-                )
-            ]
-            for logits in scores
+        return (self._predictions(asked.popleft(), logits, top_k) for logits in scores)
+
+    def attempt(
+        self, items: Iterable[Item], *, top_k: int = 1, question_batch: int = 64
+    ) -> Iterator[list[Prediction] | DataError]:
+        """As `predict`, but an image that cannot be read gives its error, and the stream goes on.
+
+        Raises DataError for an empty question alone.
+        """
+        _check_top_k(top_k)
+        asked: deque[Sequence[str]] = deque()
+        found = self._scores(
+            _noting(items, asked), self._try_to_read, self.image_batch, question_batch, None, SILENT
         )
+        for logits in found:
+            questions = asked.popleft()
+            if isinstance(logits, DataError):
+                yield logits
+            else:
+                yield self._predictions(questions, logits, top_k)
 
     def scores(
         self,
@@ -191,7 +216,8 @@ class Answerer(ABC):
             raise SettingsError("cannot predict:", wrong)
         if total is None and isinstance(items, Sequence):
             total = len(items)
-        return self._scores(items, image_batch, question_batch, total, report)
+        found = self._scores(items, self._read, image_batch, question_batch, total, report)
+        return cast(Iterator[Floats], found)  # what cannot be read is raised by `_read`
 
     def probabilities(self, logits: Floats) -> NDArray[np.float64]:
         """The calibrated probabilities, from 0 to 1, that logits (Q, A) stand for."""
@@ -207,27 +233,36 @@ class Answerer(ABC):
     def _scores(
         self,
         items: Iterable[Item],
+        read: Callable[[ImageSource | LazyImage], Read | DataError],
         image_batch: int,
         question_batch: int,
         total: int | None,
         report: Reporter,
-    ) -> Iterator[Floats]:
+    ) -> Iterator[Floats | DataError]:
         done = 0
         report.progress("answering", done, total or 1)
-        for images, questions in read_ahead(items, self._read, image_batch):
-            logits = self._chunk_scores(images, questions, question_batch)
-            if not np.isfinite(logits).all():
-                raise ModelError(
-                    "the model's scores are not finite numbers: its weights are damaged, or the"
-                    " training diverged; train it again"
-                )
+        for images, questions in read_ahead(items, read, image_batch):
+            both = zip(images, questions, strict=True)
+            good = [(image, asked) for image, asked in both if not isinstance(image, DataError)]
+            asked_of_good = [asked for _, asked in good]
+            logits = self._chunk_scores([image for image, _ in good], asked_of_good, question_batch)
             done += len(questions)
             report.progress("answering", done, max(total or 0, done))
-            ends = np.cumsum([len(asked) for asked in questions])
-            yield from np.split(logits, ends[:-1])
+            ends = np.cumsum([len(asked) for asked in asked_of_good])
+            parts = iter(np.split(logits, ends[:-1]))
+            yield from (image if isinstance(image, DataError) else next(parts) for image in images)
 
-    def _read(self, image: ImageSource) -> Read:
+    def _try_to_read(self, image: ImageSource | LazyImage) -> Read | DataError:
+        try:
+            return self._read(image)
+        except DataError as error:
+            return error
+
+    def _read(self, image: ImageSource | LazyImage) -> Read:
         """The image's stored tokens (N, D), or its pixels (H, W, 3)."""
+        if isinstance(image, LazyImage):
+            rgb = read_image(image.load(), max_pixels=self.max_pixels, name=image.name)
+            return self.preprocessor.transform.pixels(rgb)
         tokens = self.stored.find(image) if self.stored else None
         if tokens is not None:
             return tokens
@@ -253,17 +288,41 @@ class Answerer(ABC):
             first, last = int(index[0]), int(index[-1])
             tokens = self.preprocessor.questions(flat[start : start + batch])
             parts.append(self.logits(image_tokens[first : last + 1], index - first, *tokens))
-        return np.concatenate(parts)
+        logits = np.concatenate(parts)
+        if not np.isfinite(logits).all():
+            raise ModelError(
+                "the model's scores are not finite numbers: its weights are damaged, or the"
+                " training diverged; train it again"
+            )
+        return logits
+
+    def _predictions(
+        self, questions: Sequence[str], logits: Floats, top_k: int
+    ) -> list[Prediction]:
+        """What logits (Q, A) say to the questions of an image."""
+        best = self._answers(logits, top_k)
+        return [Prediction(*asked) for asked in zip(questions, best, strict=True)]
 
     def _answers(self, logits: Floats, top_k: int) -> list[tuple[Answer, ...]]:
         """Turn logits (Q, A) into the best answers of each question with their probability."""
+        sayable = None
+        if self.choice is not None:
+            logits, sayable = self.choice.among(logits), self.choice.sayable
         probabilities = self.probabilities(logits)
+        said = probabilities if sayable is None else probabilities[:, sayable]
         # Stable: among equals the answer that the vocabulary names first, on every machine.
-        best = np.argsort(-probabilities, axis=1, kind="stable")[:, :top_k]
+        best = np.argsort(-said, axis=1, kind="stable")[:, :top_k]
+        if sayable is not None:
+            best = sayable[best]
         return [
             tuple(Answer(self.vocabulary.answers[a], float(row[a])) for a in order)
             for row, order in zip(probabilities, best, strict=True)
         ]
+
+
+def _check_top_k(top_k: int) -> None:
+    if top_k < 1:
+        raise SettingsError(f"cannot predict: top_k must be at least 1, got {top_k}")
 
 
 def _noting(items: Iterable[Item], asked: deque[Sequence[str]]) -> Iterator[Item]:

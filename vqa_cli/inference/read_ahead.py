@@ -10,8 +10,9 @@ from typing import TypeVar
 
 from vqa_cli.data.images import ImageSource
 from vqa_cli.device import usable_cpus
+from vqa_cli.inference.image_sources import LazyImage
 
-Item = tuple[ImageSource, Sequence[str]]
+Item = tuple[ImageSource | LazyImage, Sequence[str]]
 """An image and the questions about it."""
 
 Image = TypeVar("Image")
@@ -21,7 +22,7 @@ CHUNKS_AHEAD = 2
 
 
 def read_ahead(
-    items: Iterable[Item], read: Callable[[ImageSource], Image], size: int
+    items: Iterable[Item], read: Callable[[ImageSource | LazyImage], Image], size: int
 ) -> Iterator[tuple[list[Image], list[Sequence[str]]]]:
     """Yield chunks of up to `size` items, decoded, while threads decode the chunks after them."""
     stream = iter(items)
