@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import math
+from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -54,17 +55,15 @@ def soft_targets(
     answers: Sequence[Sequence[str]], kinds: Sequence[AnswerKind], vocabulary: AnswerVocabulary
 ) -> SoftTargets:
     """Score every answer of every question."""
-    starts: list[int] = [0]
-    classes: list[int] = []
-    scores: list[float] = []
+    starts, classes, scores = array("q", [0]), array("q"), array("f")  # a million rows are small
     for given, kind in zip(answers, kinds, strict=True):
         worth: dict[int, float] = {}
         for answer, score in target_scores(given, kind).items():
             index = vocabulary.index(answer)
             if index is not None:
                 worth[index] = max(worth.get(index, 0.0), score)
-        classes += worth.keys()
-        scores += worth.values()
+        classes.extend(worth.keys())
+        scores.extend(worth.values())
         starts.append(len(classes))
     return SoftTargets(
         np.array(starts, dtype=np.int64),
