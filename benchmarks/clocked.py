@@ -28,6 +28,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import numpy as np
+import torch
 from accelerate import Accelerator
 from torch.optim import AdamW
 
@@ -113,7 +114,8 @@ def one_image_a_question(call: Callable[..., Inputs]) -> Callable[..., Inputs]:
     def inputs(*arguments: Any, **named: Any) -> Inputs:
         given = each_question(call(*arguments, **named))
         images = given["image_index"]
-        given["pixel_values"] = given["pixel_values"].index_select(0, images)
+        pixels = given["pixel_values"].index_select(0, images)
+        given["pixel_values"] = pixels.contiguous(memory_format=torch.channels_last)
         given["image_index"] = images.new_tensor(range(len(images)))
         return given
 

@@ -70,7 +70,9 @@ class Pixels:
         """Give `pixel_values` (B,3,H,W) of the images `images` (B,)."""
         shown = self._pool.map(lambda image: self._show(image, draw), images.tolist())
         pixels = np.stack(list(shown))
-        return {"pixel_values": torch.from_numpy(self._preprocessor.normalize(pixels))}
+        values = torch.from_numpy(self._preprocessor.normalize(pixels))
+        # Convolutions are a fifth faster so (docs/performance.md).
+        return {"pixel_values": values.contiguous(memory_format=torch.channels_last)}
 
     def _show(self, image: int, draw: int | None) -> NDArray[np.uint8]:
         pixels = self._read(image)
