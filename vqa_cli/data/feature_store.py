@@ -19,6 +19,7 @@ import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 from typing import Any, Self
 
@@ -129,27 +130,32 @@ class FeatureStore:
 
     def refresh(self) -> None:
         """Take in the shards that were written since, by this process or another."""
-        damaged = []
+        damaged, found = [], []
         for path in sorted(self.folder.glob(f"*{SUFFIX}")):
             if path.name in self._opened or path.name.startswith("."):
                 continue
             try:
-                self._add(open_shard(path, self.width))
+                found.append(open_shard(path, self.width))
                 self._opened.add(path.name)
             except DamagedShardError:
                 damaged.append(path)
         self.damaged = tuple(damaged)
+        self._add(found)
 
-    def _add(self, shard: Shard) -> None:
+    def _add(self, shards: Sequence[Shard]) -> None:
+        """Take in all of them at once: one after the other would copy the index each time."""
         row = len(self._shard_of)
-        for key in shard.keys:
+        for key in chain.from_iterable(shard.keys for shard in shards):
             self._rows.setdefault(key, row)
             row += 1
-        count = np.full(len(shard.keys), len(self._shards), dtype=np.int64)
-        self._shard_of = np.concatenate([self._shard_of, count])
-        self._start_of = np.concatenate([self._start_of, shard.offsets[:-1]])
-        self._length_of = np.concatenate([self._length_of, np.diff(shard.offsets)])
-        self._shards.append(shard)
+        numbers = np.arange(len(self._shards), len(self._shards) + len(shards))
+        counts = [len(shard.keys) for shard in shards]
+        starts = [shard.offsets[:-1] for shard in shards]
+        lengths = [np.diff(shard.offsets) for shard in shards]
+        self._shard_of = np.concatenate([self._shard_of, np.repeat(numbers, counts)])
+        self._start_of = np.concatenate([self._start_of, *starts])
+        self._length_of = np.concatenate([self._length_of, *lengths])
+        self._shards += shards
 
     def write_shard(
         self, keys: Sequence[str], tokens: NDArray[np.float16], lengths: Sequence[int]
