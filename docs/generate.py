@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, get_args
 
@@ -29,20 +28,18 @@ def with_options(page: str) -> str:
     Raises KeyError for a block of a command that does not exist.
     """
     group: Any = typer.main.get_command(app)
-    callbacks = [info.callback for info in app.registered_commands]
-    functions = {callback.__name__: callback for callback in callbacks if callback}
 
     def block(found: re.Match[str]) -> str:
-        name = found[2]
-        return found[1] + describe(group.commands[name], functions[name]) + found[3]
+        return found[1] + describe(group.commands[found[2]].loaded) + found[3]
 
     return BLOCK.sub(block, page)
 
 
-def describe(command: Any, function: Callable[..., None]) -> str:
+def describe(command: Any) -> str:
     """Return usage, help text, arguments and options of one command, as Markdown."""
     arguments = [p for p in command.params if p.param_type_name == "argument"]
-    types = {name: p.annotation for name, p in inspect.signature(function).parameters.items()}
+    parameters = inspect.signature(command.callback).parameters
+    types = {name: p.annotation for name, p in parameters.items()}
     panels: dict[str | None, list[str]] = {}
     for option in command.params:
         if option not in arguments:

@@ -66,7 +66,7 @@ def test_every_flag_exists(page: Path) -> None:
     """Those named in running text: `vqa evaluate --fail-under`, `--skip-bad`."""
     flags = {"--help", "--version", "--install-completion"}
     for command in GROUP.commands.values():
-        for parameter in command.params:
+        for parameter in command.loaded.params:
             flags |= {*parameter.opts, *parameter.secondary_opts}
     text = FENCED.sub("", page.read_text(encoding="utf-8"))
     for span in re.findall(r"`([^`\n]+)`", text):

@@ -11,14 +11,22 @@ import typer
 from typer.core import TyperGroup
 
 from vqa_cli import __version__
-from vqa_cli.commands.ask import ask
-from vqa_cli.commands.cache import cache
-from vqa_cli.commands.evaluate import evaluate
-from vqa_cli.commands.export import export
-from vqa_cli.commands.finetune import finetune
-from vqa_cli.commands.info import info
-from vqa_cli.commands.prepare import prepare
+from vqa_cli.commands.lazy import LazyCommand
+from vqa_cli.commands.values import PlainParameters
 from vqa_cli.errors import VQAError
+
+COMMANDS = {
+    "prepare": "Check a dataset, split it, count its answers, and write it in one form.",
+    "finetune": "Fine-tune a model on a dataset; the result is a run folder.",
+    "evaluate": "Score a model, or predictions made elsewhere, on one split of a dataset.",
+    "ask": "Answer questions about an image: one line per question, the answer alone.",
+    "export": (
+        "Write a model as two ONNX graphs that answer without torch, and prove that they agree."
+    ),
+    "info": "Say what a file or a folder is, with the main facts.",
+    "cache": "Show what the features of frozen encoders take on the disk; --clear deletes them.",
+}
+"""Each command with the first line of its help; a test holds them to the commands."""
 
 REFUSALS = {
     *(errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EIO),
@@ -27,7 +35,7 @@ REFUSALS = {
 """What a system refuses in the course of things; no bug of ours, so no traceback."""
 
 
-class Commands(TyperGroup):
+class Commands(PlainParameters, TyperGroup):
     """The one place where an expected error becomes a line on stderr and an exit code."""
 
     def invoke(self, ctx: Any) -> Any:
@@ -56,8 +64,14 @@ class Commands(TyperGroup):
 
 
 app = typer.Typer(name="vqa", cls=Commands, no_args_is_help=True, pretty_exceptions_enable=False)
-for command in (prepare, finetune, evaluate, ask, export, info, cache):
-    app.command()(command)
+
+
+def _later() -> None:
+    """Never called: a `LazyCommand` imports the function that is."""
+
+
+for name, line in COMMANDS.items():
+    app.command(name, cls=LazyCommand, help=line)(_later)
 
 
 def _show_version(wanted: bool) -> None:
