@@ -5,8 +5,8 @@
 Prints one JSON object. `seconds` are wall time: `training`, `passes` (forward and backward of
 whatever learns, and the forward passes of scoring val), `features`, `encoders` (their forward
 passes in the feature stage), and other parts of the training stage. Beside them stand
-`steps_per_second`, `encoded` (items by kind, with their seconds) and what `vqa finetune --json`
-prints. With --steps it ends after so many steps. With --in-memory features are copied from their
+`steps_per_second`, `cpu_seconds_a_step` of all threads, `encoded` (items by kind, with their
+seconds) and what `vqa finetune --json` prints. With --steps it ends after so many steps. With --in-memory features are copied from their
 files into memory first.
 """
 
@@ -56,6 +56,7 @@ class Clocks:
     def __init__(self) -> None:
         self.seconds: defaultdict[str, float] = defaultdict(float)
         self.ends: list[float] = []
+        self.processor: list[float] = []
         self.encoded: dict[str, dict[str, float]] = {}
         self._inside: set[str] = set()
 
@@ -101,6 +102,7 @@ class Clocks:
         def counted(*arguments: Any, **named: Any) -> Any:
             done = call(*arguments, **named)
             self.ends.append(time.perf_counter())
+            self.processor.append(time.process_time())
             if len(self.ends) == steps:
                 raise EnoughError
             return done
@@ -162,11 +164,13 @@ def main() -> None:
     result = json.loads(printed.getvalue())
     clocks.seconds["features"] = result.get("seconds_features", 0.0)
     rate = (len(ends) - 1) / (ends[-1] - ends[0])
+    processor = clocks.processor[-1] - clocks.processor[WARM_UP_STEPS - 1]
     print(
         json.dumps(
             {
                 "seconds": clocks.seconds,
                 "steps_per_second": rate,
+                "cpu_seconds_a_step": processor / (len(ends) - 1),
                 "encoded": clocks.encoded,
                 "finetune": result,
             }

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8  # malloc.h of glibc
-KEPT_BYTES = 1 << 30
+_NEVER, _LARGEST = -1, (1 << 31) - 1
 
 
 @contextmanager
@@ -28,15 +28,16 @@ def without_garbage_collection() -> Iterator[None]:
 
 
 def keep_freed_memory() -> bool:
-    """Keep up to `KEPT_BYTES` that are freed for what is allocated next; whether that is possible.
+    """Keep what is freed for what is allocated next; give whether that is possible.
 
     Each batch needs the same large tensors as the one before. The C library's way is to return
     them to the system and to have them zeroed again, page by page, which takes a third of an
-    encoder's time on a CPU (docs/performance.md). Only glibc can be told so (mallopt(3)).
+    encoder's time on a CPU (docs/performance.md). Only glibc can be told so (mallopt(3)), for
+    tensors below 2 GiB.
     """
     if platform.libc_ver()[0] != "glibc":
         return False
     mallopt = ctypes.CDLL(None).mallopt
     # One arena for all threads: those of the others give back what they can.
-    wanted = {_M_TRIM_THRESHOLD: KEPT_BYTES, _M_MMAP_THRESHOLD: KEPT_BYTES, _M_ARENA_MAX: 1}
+    wanted = {_M_TRIM_THRESHOLD: _NEVER, _M_MMAP_THRESHOLD: _LARGEST, _M_ARENA_MAX: 1}
     return all(mallopt(name, value) == 1 for name, value in wanted.items())
