@@ -120,7 +120,7 @@ class TrainSettings(Settings):
     )
     learning_rate: float = setting(1e-3, "Peak rate of fusion and head.", above=0)
     encoder_learning_rate: float | None = setting(
-        None, "Peak rate of the encoders; default: by preset.", above=0
+        None, "Peak rate of the encoders; default: by what of them learns.", above=0
     )
     schedule: str = setting("cosine", "How the rate falls after the warm-up.", choices=SCHEDULES)
     warmup: float = setting(0.05, "Share of the steps with a rising rate.", low=0, high=1)

@@ -25,7 +25,7 @@ from vqa_cli.inference.loading import load_answerer
 from vqa_cli.models.checkpoint import load_checkpoint
 from vqa_cli.models.tuning import apply_tuning
 from vqa_cli.models.vqa_model import VQAModel
-from vqa_cli.training.defaults import RATES, SCRATCH_RATE, resolved
+from vqa_cli.training.defaults import RATES, SCRATCH_RATE, at_heads_rate, resolved
 from vqa_cli.training.finetune import resume
 from vqa_cli.training.learner import Learner
 from vqa_cli.training.optimizer import optimizer_for
@@ -158,3 +158,28 @@ def test_the_rate_is_what_the_most_easily_spoilt_encoder_stands(
     assert resolved(TrainSettings(), encoders, rows).encoder_learning_rate == rate
     asked = TrainSettings(encoder_learning_rate=0.5)
     assert resolved(asked, encoders, rows).encoder_learning_rate == 0.5
+
+
+def test_an_encoder_from_scratch_beside_a_pretrained_one_learns_as_fast_as_the_head() -> None:
+    def new(image_pretrained: bool, image_tuning: str) -> list[str]:
+        return at_heads_rate(
+            SimpleNamespace(
+                image_tuning=image_tuning,
+                question_tuning="full",
+                image_pretrained=image_pretrained,
+                question_pretrained=False,
+            )
+        )
+
+    assert new(True, "full") == ["question_encoder"]
+    assert new(True, "frozen") == []  # nothing that a high rate could spoil
+    assert new(False, "full") == []
+
+    model = VQAModel.from_config(tiny_config())
+    apply_tuning(model, "full", "full", seed=0)
+    settings = TrainSettings(learning_rate=1e-3, encoder_learning_rate=1e-5)
+    optimizer = optimizer_for(Learner(model, settings), settings, ["question_encoder"])
+    peaks = {id(p): group["peak"] for group in optimizer.param_groups for p in group["params"]}
+    assert {peaks[id(p)] for p in model.image_encoder.parameters()} == {1e-5}
+    assert {peaks[id(p)] for p in model.question_encoder.parameters()} == {1e-3}
+    assert {peaks[id(p)] for p in model.head.parameters()} == {1e-3}

@@ -40,6 +40,7 @@ from vqa_cli.models.vqa_model import VQAModel
 from vqa_cli.settings import unusable
 from vqa_cli.training.batches import step_seed
 from vqa_cli.training.continuing import Continued
+from vqa_cli.training.defaults import at_heads_rate
 from vqa_cli.training.given_files import given_in, keep_given
 from vqa_cli.training.learner import Learner
 from vqa_cli.training.objective import activation_of, first_bias
@@ -95,7 +96,8 @@ class Beginning:
 
     def learning(self, learner: Learner, tuning: Tuning) -> Learning:
         """Make the optimiser, and the average where there is to be one."""
-        optimizer = optimizer_for(learner, self.train)
+        fast = self.checkpoint.config["at_heads_rate"]
+        optimizer = optimizer_for(learner, self.train, fast)
         learned = learned_parameters(learner, optimizer)
         average = Average(self.train.ema, learned) if self.train.ema else None
         return Learning(learned, optimizer, average, tuning)
@@ -179,6 +181,7 @@ def _write(
             "vqa_version": __version__,
             "preset": built.preset,
             "settings": settings,
+            "at_heads_rate": at_heads_rate(built),
             **({"continued": continued.record()} if continued else {}),
             "data": {
                 "folder": str(data.folder.resolve()),

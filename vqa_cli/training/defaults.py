@@ -74,6 +74,19 @@ def learning_of(encoders: Tuned) -> list[tuple[str, bool]]:
     return [(tuning, pretrained) for tuning, pretrained in both if tuning != "frozen"]
 
 
+def at_heads_rate(encoders: Tuned) -> list[str]:
+    """Return the encoders from scratch beside a pretrained one that learns.
+
+    The rate that a pretrained encoder stands would teach them nothing; they are as new as the head.
+    """
+    new = {
+        "image_encoder": not encoders.image_pretrained,
+        "question_encoder": not encoders.question_pretrained,
+    }
+    mixed = any(pretrained for _, pretrained in learning_of(encoders))
+    return [name for name, is_new in new.items() if is_new and mixed]
+
+
 def _encoder_rate(learning: list[tuple[str, bool]]) -> float:
     """Return the rate that the most easily spoilt of the learning encoders stands."""
     rates = [RATES[tuning.split(":")[0]] for tuning, pretrained in learning if pretrained]

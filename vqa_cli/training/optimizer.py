@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
 
 from vqa_cli.config import TrainSettings
+from vqa_cli.models.tuning import ENCODERS
 from vqa_cli.training.learner import Learner
 
 
-def optimizer_for(learner: Learner, settings: TrainSettings) -> torch.optim.AdamW:
+def optimizer_for(
+    learner: Learner, settings: TrainSettings, at_heads_rate: Collection[str] = ()
+) -> torch.optim.AdamW:
     """AdamW (Loshchilov and Hutter, 2019, arXiv:1711.05101) over what learns.
 
     Each group carries its peak rate. Biases, norms and the like are not decayed.
+    at_heads_rate: names of encoders that learn as fast as the head does.
     """
-    model = learner.model
-    encoders = {id(p) for p in model.image_encoder.parameters()}
-    encoders |= {id(p) for p in model.question_encoder.parameters()}
+    encoders = {
+        id(parameter)
+        for name in ENCODERS
+        if name not in at_heads_rate
+        for parameter in getattr(learner.model, name).parameters()
+    }
     groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
     for parameter in learner.parameters():
         if parameter.requires_grad:
