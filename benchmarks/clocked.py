@@ -6,8 +6,10 @@ Prints one JSON object. `seconds` are wall time: `training`, `passes` (forward a
 whatever learns, and the forward passes of scoring val), `features`, `encoders` (their forward
 passes in the feature stage), and other parts of the training stage. Beside them stand
 `steps_per_second`, `cpu_seconds_a_step` of all threads, `encoded` (items by kind, with their
-seconds) and what `vqa finetune --json` prints. With --steps it ends after so many steps. With --in-memory features are copied from their
-files into memory first.
+seconds) and what `vqa finetune --json` prints.
+
+With --steps it ends after so many steps. With --in-memory features are copied from their files
+into memory first. With --one-image-a-question nothing is shared within a batch.
 """
 
 from __future__ import annotations
