@@ -10,7 +10,6 @@ import torch
 from torch import Tensor, nn
 
 from vqa_cli.config import TrainSettings
-from vqa_cli.models.tuning import ENCODERS
 from vqa_cli.training.learner import Learner
 
 
@@ -24,7 +23,7 @@ def optimizer_for(
     """
     encoders = {
         id(parameter)
-        for name in ENCODERS
+        for name in ("image_encoder", "question_encoder")
         if name not in at_heads_rate
         for parameter in getattr(learner.model, name).parameters()
     }
