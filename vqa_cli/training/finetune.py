@@ -93,6 +93,7 @@ def finetune(
                 report=report,
             )
     full = resolved(train, built, rows)
+    del rows  # a million of them take half a gigabyte, and are not needed while it trains
     if continued is None:
         begin_head(built.model, full.objective)
     else:
