@@ -11,7 +11,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --retries 10
 
 .DEFAULT_GOAL := help
-.PHONY: help install check format test test-slow demo bench bench-prepare bench-evaluate clean
+.PHONY: help install check format test test-slow demo bench bench-prepare bench-evaluate bench-training clean
 
 help: ## Say what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/make \1\t\2/' | expand -t 18
@@ -46,6 +46,11 @@ bench-prepare: $(VENV)/.installed ## Measure how fast a million rows are prepare
 bench-evaluate: $(VENV)/.installed-dev ## Measure how fast 200,000 answers are scored, and the report page
 	$(BIN)/python benchmarks/scoring.py
 	$(BIN)/python benchmarks/report.py
+
+bench-training: $(VENV)/.installed-bench ## Measure fine-tuning beside the usual loop, its memory, and each trick
+	$(BIN)/python benchmarks/training.py --daquar $(DAQUAR) --accuracy 2
+	mkdir -p bench-results && $(BIN)/python benchmarks/million.py --out bench-results
+	OMP_WAIT_POLICY=PASSIVE $(BIN)/python benchmarks/tricks.py --daquar $(DAQUAR)
 
 clean: ## Remove what was built (keeps demo/, runs/ and bench-results/)
 	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
