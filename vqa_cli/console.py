@@ -20,7 +20,10 @@ LIVE_AFTER = 0.4
 
 @dataclass(frozen=True)
 class Stage:
-    """How far something is: `done` of `total` after `seconds`, with `left` seconds to go."""
+    """How far something is: `done` of `total` after `seconds`, with `left` seconds to go.
+
+    total: 0 where nobody knows, as of a stream.
+    """
 
     name: str
     done: int
@@ -29,8 +32,12 @@ class Stage:
     left: float | None
     note: str
 
+    @property
+    def goes_on(self) -> bool:
+        return self.done < self.total or not self.total
+
     def counts(self) -> str:
-        return f"{self.done:,}/{self.total:,}"
+        return f"{self.done:,}/{self.total:,}" if self.total else f"{self.done:,}"
 
     def time_left(self) -> str:
         return "" if self.left is None else f"{duration(self.left)} left"
@@ -96,6 +103,7 @@ class Console:
     def progress(self, stage: str, done: int, total: int, note: str = "") -> None:
         """Show that `done` of `total` are done; a new `stage` or `done == 0` starts the clock.
 
+        total: 0 where nobody knows.
         note: what there is to say besides, in parts with a comma between them.
         """
         if self.verbosity < 0:
@@ -107,7 +115,9 @@ class Console:
         state = Stage(stage, done, total, now - self._began, self._left(done, total, now), note)
         if _on_terminal():
             self._redraw(state, now)
-        elif self._is_due(now, PLAIN_INTERVAL) if done < total else state.seconds >= PLAIN_INTERVAL:
+        elif (
+            self._is_due(now, PLAIN_INTERVAL) if state.goes_on else state.seconds >= PLAIN_INTERVAL
+        ):
             print(state.line(), file=sys.stderr, flush=True)
 
     def close(self) -> None:
@@ -128,7 +138,7 @@ class Console:
         return True
 
     def _redraw(self, stage: Stage, now: float) -> None:
-        if stage.done >= stage.total:
+        if not stage.goes_on:
             if self._display is not None:
                 self.close()
                 self._write(stage.line())

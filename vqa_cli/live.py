@@ -50,7 +50,7 @@ def _drawn(stage: Stage, width: int) -> Group:
         after, room = after + passed, room - len(passed)
     head = Table.grid()
     if room >= BAR:
-        bar = ProgressBar(total=stage.total, completed=stage.done, width=room)
+        bar = ProgressBar(total=stage.total or None, completed=stage.done, width=room)
         head.add_row(Text(before, style="bold"), bar, Text(after))
     else:
         head.add_row(Text(before, style="bold"), Text(after.strip()))

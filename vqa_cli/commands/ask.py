@@ -2,34 +2,59 @@
 
 from __future__ import annotations
 
-import json
-from typing import TYPE_CHECKING, Annotated, Any
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from vqa_cli.commands.ask_output import Answers, Asking
+from vqa_cli.commands.ask_usage import check_usage, read_choice
 from vqa_cli.commands.options import Resolved, with_settings
 from vqa_cli.config import DeviceSettings, PrepareSettings
 from vqa_cli.console import Console
-from vqa_cli.errors import UnsureError
+from vqa_cli.errors import SettingsError
 
 if TYPE_CHECKING:
-    from vqa_cli.inference.answerer import Answer, Prediction
-
-UNSURE = "unsure"
+    from vqa_cli.inference.answerer import Answerer
 
 
 @with_settings(DeviceSettings)
 def ask(
-    image: Annotated[str, typer.Argument(help="The image file.", show_default=False)],
+    image: Annotated[
+        str | None,
+        typer.Argument(
+            help="An image file, `-` for its bytes on stdin, a data: URI, or a URL.",
+            show_default=False,
+        ),
+    ] = None,
     questions: Annotated[
-        list[str], typer.Argument(help="One or more questions about it.", show_default=False)
-    ],
+        list[str] | None,
+        typer.Argument(help="One or more questions about it.", show_default=False),
+    ] = None,
     model: Annotated[
         str | None,
         typer.Option(
             "--model", "-m", help="A run or an exported folder; default: VQA_MODEL, runs/latest."
         ),
     ] = None,
+    batch: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help="Answer the questions of a file, JSON lines or csv; `-`: JSON lines on stdin.",
+        ),
+    ] = None,
+    images: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FOLDER|GLOB", help="Ask the questions about each image of a folder or pattern."
+        ),
+    ] = None,
+    interactive: Annotated[
+        bool, typer.Option("--interactive", "-i", help="Ask one question after another.")
+    ] = False,
     top_k: Annotated[
         int, typer.Option("--top-k", min=1, help="Say so many answers, with their confidence.")
     ] = 1,
@@ -37,6 +62,15 @@ def ask(
         float,
         typer.Option(min=0.0, max=1.0, help="Say 'unsure' below this confidence, and exit with 4."),
     ] = 0.0,
+    allow_answers: Annotated[
+        str | None, typer.Option(metavar="A,B,C", help="Choose among these answers alone.")
+    ] = None,
+    block_answers: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Never say these answers, one a line.")
+    ] = None,
+    allow_url: Annotated[
+        bool, typer.Option("--allow-url", help="Fetch images from http(s) URLs.")
+    ] = False,
     max_pixels: Annotated[
         int, typer.Option(min=1, help="Refuse images of more pixels.")
     ] = PrepareSettings.max_pixels,
@@ -49,45 +83,49 @@ def ask(
 
     With --top-k each line is an answer, a tab and its confidence; an empty line parts questions.
     """
-    from vqa_cli.inference.loading import load_answerer
+    words = [*([] if image is None else [image]), *(questions or [])]
+    check_usage(words, batch, images, interactive=interactive)
+    device = settings[DeviceSettings]
+    if allow_url and device.offline:
+        raise SettingsError("--allow-url fetches images, which --offline forbids; leave out one")
+    choice = read_choice(allow_answers, block_answers)
 
-    answerer = load_answerer(model, device=settings[DeviceSettings])
-    answerer.max_pixels = max_pixels
-    console.detail(answerer.describe())
-    predictions = answerer.ask(image, questions, top_k=top_k)
+    def load() -> Answerer:
+        from vqa_cli.inference.answer_choice import choose_answers
+        from vqa_cli.inference.loading import load_answerer
+
+        answerer = load_answerer(model, device=device)
+        answerer.max_pixels = max_pixels
+        answerer.choice = choose_answers(answerer.vocabulary, *choice, report=console)
+        console.detail(answerer.describe())
+        return answerer
+
+    answers = Answers(as_json or batch is not None, top_k, min_confidence)
+    asking = Asking(load, answers, allow_url, console)
+    if batch is not None or images is not None:
+        from vqa_cli.commands.ask_batch import ask_all
+
+        ask_all(asking, batch, images, words)
+    elif interactive:
+        from vqa_cli.commands.ask_session import ask_in_turn
+
+        ask_in_turn(asking, image)
+    else:
+        ask_once(asking, words[0], words[1:])
+
+
+def ask_once(asking: Asking, image: str, questions: Sequence[str]) -> None:
+    """Answer questions about one image; what cannot be read ends it."""
+    from vqa_cli.inference.image_sources import STDIN, LazyImage, open_image, read_stdin, shown
+
+    if image == STDIN:
+        source: str | LazyImage = LazyImage(STDIN, partial(bytes, read_stdin()))
+    else:
+        source = open_image(image, allow_url=asking.allow_url)
+    answerer = asking.load()
+    predictions = answerer.ask(source, list(questions), top_k=asking.answers.top_k)
     for question in questions:
-        if answerer.is_cut(question):
-            tokens = answerer.preprocessor.max_question_tokens
-            console.warn(f"only the first {tokens} tokens of this question count: {question:.60}…")
-    for number, prediction in enumerate(predictions):
-        sure = [a for a in prediction.answers if a.confidence >= min_confidence]
-        if as_json:
-            print(json.dumps(_record(image, prediction, unsure=not sure), ensure_ascii=False))
-        elif top_k == 1:
-            print(sure[0].text if sure else UNSURE)
-        else:
-            print("\n" * (number > 0) + _lines(sure))
-    unsure = sum(prediction.confidence < min_confidence for prediction in predictions)
-    if unsure:
-        raise UnsureError(
-            f"{unsure} of {len(predictions)} question(s) have no answer of confidence"
-            f" {min_confidence:g} or more"
-        )
-
-
-def _lines(answers: list[Answer]) -> str:
-    return "\n".join(f"{answer.text}\t{answer.confidence:.2f}" for answer in answers) or UNSURE
-
-
-def _record(image: str, prediction: Prediction, *, unsure: bool) -> dict[str, Any]:
-    return {
-        "image": image,
-        "question": prediction.question,
-        "answer": UNSURE if unsure else prediction.answer,
-        "confidence": prediction.confidence,
-        "unsure": unsure,
-        "answers": [
-            {"answer": answer.text, "confidence": answer.confidence}
-            for answer in prediction.answers
-        ],
-    }
+        asking.warn_if_cut(answerer, question)
+    for prediction in predictions:
+        asking.answers.write(shown(image), prediction)
+    asking.answers.finish(asking.console)

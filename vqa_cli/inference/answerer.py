@@ -108,15 +108,25 @@ class Answerer(ABC):
         return self.stored
 
     @overload
-    def ask(self, image: ImageSource, question: str, *, top_k: int = 1) -> Prediction: ...
+    def ask(
+        self, image: ImageSource | LazyImage, question: str, *, top_k: int = 1
+    ) -> Prediction: ...
 
     @overload
     def ask(
-        self, image: ImageSource, question: list[str] | tuple[str, ...], *, top_k: int = 1
+        self,
+        image: ImageSource | LazyImage,
+        question: list[str] | tuple[str, ...],
+        *,
+        top_k: int = 1,
     ) -> list[Prediction]: ...
 
     def ask(
-        self, image: ImageSource, question: str | list[str] | tuple[str, ...], *, top_k: int = 1
+        self,
+        image: ImageSource | LazyImage,
+        question: str | list[str] | tuple[str, ...],
+        *,
+        top_k: int = 1,
     ) -> Prediction | list[Prediction]:
         """Answer one question about an image, or several; the image is encoded once.
 
