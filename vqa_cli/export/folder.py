@@ -24,7 +24,7 @@ from vqa_cli.export.onnx_export import OPSET, export_answerer, export_image_enco
 from vqa_cli.export.parity import Examples, Parity, compare, drawn_examples, real_examples
 from vqa_cli.export.readme import readme
 from vqa_cli.files import write_json, write_text
-from vqa_cli.inference.onnx_answerer import load_exported
+from vqa_cli.inference.loading import load_exported
 from vqa_cli.inference.torch_answerer import TorchAnswerer
 from vqa_cli.model_folder import (
     ANSWERER_FILE,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from os import PathLike
 from pathlib import Path
@@ -9,10 +10,18 @@ from typing import TYPE_CHECKING
 
 from vqa_cli.config import DeviceSettings
 from vqa_cli.errors import ModelError
-from vqa_cli.model_folder import EXPORT, check_finished, read_config, resolve_model
+from vqa_cli.model_folder import (
+    EXPORT,
+    check_checksums,
+    check_complete,
+    check_finished,
+    read_config,
+    resolve_model,
+)
 
 if TYPE_CHECKING:
     from vqa_cli.inference.answerer import Answerer
+    from vqa_cli.inference.onnx_answerer import OnnxAnswerer
 
 
 def load_answerer(
@@ -38,10 +47,27 @@ def load_answerer(
 
 def _load(folder: Path, settings: DeviceSettings) -> Answerer:
     if read_config(folder)["kind"] == EXPORT:
-        from vqa_cli.inference.onnx_answerer import load_exported
-
         return load_exported(folder, settings)
     check_finished(folder)
     from vqa_cli.inference.torch_answerer import load_run
 
     return load_run(folder, settings)
+
+
+def load_exported(folder: Path, settings: DeviceSettings) -> OnnxAnswerer:
+    """Load an exported folder.
+
+    Raises ModelError, with the file's name, where one is missing, damaged or of another program;
+    DeviceError where onnxruntime cannot use the device that `settings` names.
+    """
+    check_complete(folder)
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        # Beside importing onnxruntime and loading the graphs, each of which takes as long.
+        checked = pool.submit(check_checksums, folder)
+        try:
+            from vqa_cli.inference.onnx_answerer import open_folder
+
+            return open_folder(folder, settings)
+        finally:
+            # A file that was changed explains any trouble in reading it better than the trouble.
+            checked.result()

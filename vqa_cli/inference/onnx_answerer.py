@@ -17,8 +17,6 @@ from vqa_cli.model_folder import (
     ANSWERER_FILE,
     IMAGE_ENCODER_FILE,
     Confidence,
-    check_checksums,
-    check_complete,
     read_confidence,
 )
 
@@ -65,31 +63,22 @@ class OnnxAnswerer(Answerer):
         return f"onnxruntime {ort.__version__} on {provider}, {threads} thread(s)"
 
 
-def load_exported(folder: Path, settings: DeviceSettings) -> OnnxAnswerer:
-    """Load an exported folder.
+def open_folder(folder: Path, settings: DeviceSettings) -> OnnxAnswerer:
+    """Open the files of an exported folder, without comparing their checksums.
 
-    Raises ModelError, with the file's name, where one is missing, damaged or of another program;
+    Raises ModelError, with the file's name, where one is damaged or of another program;
     DeviceError where onnxruntime cannot use the device that `settings` names.
     """
-    check_complete(folder)
     providers = choose_providers(settings)
-    with ThreadPoolExecutor(max_workers=1) as pool:
-        checked = pool.submit(check_checksums, folder)  # beside the loading: both take a while
-        try:
-            return _load(folder, settings, providers)
-        finally:
-            # A file that was changed explains any trouble in reading it better than the trouble.
-            checked.result()
-
-
-def _load(folder: Path, settings: DeviceSettings, providers: list[str]) -> OnnxAnswerer:
-    preprocessor = Preprocessor.load(folder)
-    vocabulary = AnswerVocabulary.load(folder / "answers.json", error=ModelError)
-    confidence = read_confidence(folder)
-    image_encoder = open_session(folder / IMAGE_ENCODER_FILE, settings, providers)
-    answerer = open_session(folder / ANSWERER_FILE, settings, providers)
-    _check_graph(folder / IMAGE_ENCODER_FILE, image_encoder, IMAGE_ENCODER_NAMES)
-    _check_graph(folder / ANSWERER_FILE, answerer, ANSWERER_NAMES)
+    paths = folder / IMAGE_ENCODER_FILE, folder / ANSWERER_FILE
+    with ThreadPoolExecutor(max_workers=len(paths)) as pool:  # beside one another, and the rest
+        opened = [pool.submit(open_session, path, settings, providers) for path in paths]
+        preprocessor = Preprocessor.load(folder)
+        vocabulary = AnswerVocabulary.load(folder / "answers.json", error=ModelError)
+        confidence = read_confidence(folder)
+        image_encoder, answerer = [session.result() for session in opened]
+    _check_graph(paths[0], image_encoder, IMAGE_ENCODER_NAMES)
+    _check_graph(paths[1], answerer, ANSWERER_NAMES)
     _check_sizes(folder, image_encoder, answerer, preprocessor, vocabulary)
     return OnnxAnswerer(image_encoder, answerer, preprocessor, vocabulary, confidence)
 
