@@ -13,6 +13,7 @@ import pytest
 from tests.drawing import write_shapes
 from tests.training.crashing import Crashing, Ended
 from tests.training.test_killed import result
+from vqa_cli.training.processes import LostProcessError, is_alone_unasked, lost_ones_told
 
 TINY = ("--preset", "tiny", "--image-size", "32", "--device", "cpu", "--threads", "1")
 TRAINED = (*TINY, "--batch-size", "10", "--dropout", "0", "--image-tuning", "frozen")
@@ -128,3 +129,42 @@ def test_a_run_whose_last_moves_were_stopped_is_finished_by_several(
     again = resume(crashing, 2, run)
     assert [process.code for process in again] == [0, 0], again[1].said
     assert result(run) == result(whole)
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        ("[pair.cc:534] Connection closed by peer [10.0.0.7]:53", "(Connection closed by peer)"),
+        ("Watchdog caught collective operation timeout: timed out after 600 s", "(timed out)"),
+        ("NCCL error: remote process exited", "(NCCL)"),
+    ],
+)
+def test_what_torch_says_of_a_lost_process_is_told_with_advice(
+    error: str, told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(LostProcessError) as caught, lost_ones_told("Begin again"):
+        raise RuntimeError(error)
+    assert told in str(caught.value)
+    assert str(caught.value).endswith("Begin again")
+
+
+@pytest.mark.parametrize(("processes", "error"), [("1", "gloo"), ("2", "mat1 and mat2 differ")])
+def test_other_errors_stay_what_they_are(
+    processes: str, error: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WORLD_SIZE", processes)
+    with pytest.raises(RuntimeError, match=error), lost_ones_told("Begin again"):
+        raise RuntimeError(error)
+
+
+def test_a_launcher_that_starts_one_process_of_several_is_noticed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in ("RANK", "ACCELERATE_USE_CPU", "MASTER_ADDR"):
+        monkeypatch.delenv(name, raising=False)
+    assert not is_alone_unasked()
+    monkeypatch.setenv("ACCELERATE_USE_CPU", "True")
+    assert not is_alone_unasked()  # asked for one process
+    monkeypatch.setenv("MASTER_ADDR", "127.0.0.1")
+    assert is_alone_unasked()

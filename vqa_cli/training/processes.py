@@ -24,7 +24,10 @@ from vqa_cli.models.extraction_loop import Processes
 SILENCE = timedelta(minutes=10)
 PATIENCE = timedelta(days=30)
 
-LOST = ("gloo", "NCCL", "Connection closed", "Connection reset", "timed out", "TCPStore", "Broken")
+LOST = (
+    *("Connection closed by peer", "Connection reset by peer", "Broken pipe", "timed out"),
+    *("Timed out", "TCPStore", "gloo", "NCCL"),
+)
 """What torch says where another process is gone; there is no type of error for it alone."""
 
 
@@ -34,13 +37,14 @@ class LostProcessError(ModelError):
 
 def join(device: Device) -> Accelerator:
     """Join the other processes of this launch, if there are any."""
-    accelerator = Accelerator(
-        cpu=device.type == "cpu",
-        mixed_precision="bf16" if device.precision == "bfloat16" else "no",
-        kwargs_handlers=[InitProcessGroupKwargs(timeout=SILENCE)],
-    )
-    if accelerator.num_processes > 1:
-        _patient_group()  # now that all of them are here
+    with lost_ones_told("Begin again"):
+        accelerator = Accelerator(
+            cpu=device.type == "cpu",
+            mixed_precision="bf16" if device.precision == "bfloat16" else "no",
+            kwargs_handlers=[InitProcessGroupKwargs(timeout=SILENCE)],
+        )
+        if accelerator.num_processes > 1:
+            _patient_group()  # now that all of them are here
     return accelerator
 
 
@@ -81,12 +85,13 @@ def lost_ones_told(advice: str) -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:
-        if not dist.is_initialized() or not any(word in str(error) for word in LOST):
+        several = os.environ.get("WORLD_SIZE", "1") != "1"
+        told = next((words for words in LOST if words in str(error)), "")
+        if not several or not told:
             raise
         raise LostProcessError(
-            "another process of this launch has stopped, or did not answer "
-            f"({str(error).splitlines()[0][-120:]}); what it said is above, unless it was killed. "
-            f"{advice}"
+            f"another process of this launch has stopped, or did not answer ({told}); what it said "
+            f"stands above, unless it was killed. {advice}"
         ) from error
 
 
