@@ -87,9 +87,8 @@ def main() -> None:
     for seed in arguments.seeds:
         for setup in arguments.setups:
             for name in arguments.only:
-                there = pd.read_csv(path)
-                same = (there[["setup", "candidate", "seed"]] == (setup, name, seed)).all(axis=1)
-                if not same.any():
+                there = pd.read_csv(path)[["setup", "candidate", "seed"]]
+                if (setup, name, seed) not in set(there.itertuples(index=False, name=None)):
                     row = run(known[setup], name, seed, datasets, arguments.out)
                     with path.open("a", encoding="utf-8", newline="") as file:
                         csv.DictWriter(file, COLUMNS, lineterminator="\n").writerow(row)
