@@ -7,13 +7,12 @@ import hashlib
 import random
 import shutil
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
 import pytest
 
-from tests.drawing import write_shapes
 from tests.training.crashing import Crashing, Ended
 
 TINY = ("--preset", "tiny", "--image-size", "32", "--device", "cpu", "--threads", "1")
@@ -23,16 +22,6 @@ FROZEN = (*TINY, *TRAINED, "--image-tuning", "frozen", "--question-tuning", "fro
 LEARNED = ("epoch", "loss", "val_loss", "val_accuracy", "gradient_norm")
 MIXED = (*TINY, *TRAINED, "--image-tuning", "frozen")
 WAYS = pytest.mark.parametrize("settings", [FULL, FROZEN], ids=["full", "frozen"])
-
-
-@pytest.fixture(scope="module")
-def crashing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Crashing]:
-    folder = tmp_path_factory.mktemp("crashing")
-    write_shapes(folder / "shapes", count=12)
-    with Crashing(folder) as program:
-        prepared = program.run("prepare", "shapes", "--out", "data")
-        assert prepared.code == 0, prepared.said
-        yield program
 
 
 def finetune(crashing: Crashing, run: Path, settings: tuple[str, ...], **kill: float) -> Ended:

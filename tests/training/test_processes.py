@@ -5,28 +5,16 @@ from __future__ import annotations
 import csv
 import shutil
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.drawing import write_shapes
 from tests.training.crashing import Crashing, Ended
 from tests.training.test_killed import result
 from vqa_cli.training.processes import LostProcessError, is_alone_unasked, lost_ones_told
 
 TINY = ("--preset", "tiny", "--image-size", "32", "--device", "cpu", "--threads", "1")
 TRAINED = (*TINY, "--batch-size", "10", "--dropout", "0", "--image-tuning", "frozen")
-
-
-@pytest.fixture(scope="module")
-def crashing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Crashing]:
-    folder = tmp_path_factory.mktemp("processes")
-    write_shapes(folder / "shapes", count=13)  # train has an odd number of images
-    with Crashing(folder) as program:
-        prepared = program.run("prepare", "shapes", "--out", "data")
-        assert prepared.code == 0, prepared.said
-        yield program
 
 
 def finetune(crashing: Crashing, ranks: int, run: Path, epochs: int, **kill: object) -> list[Ended]:
