@@ -113,7 +113,7 @@ def fetch(
     try:
         return _follow(url, max_bytes, deadline, resolve or resolve_host)
     except (OSError, HTTPException, ValueError) as error:
-        if deadline.passed:
+        if deadline.passed or isinstance(error, TimeoutError):
             raise DataError(f"{url}: took more than {max_seconds:g} s; try again") from error
         raise DataError(f"{url}: cannot be fetched: {_reason(error)}") from error
     finally:
