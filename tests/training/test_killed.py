@@ -94,7 +94,7 @@ def test_a_run_killed_at_any_change_ends_the_same(
     tmp_path: Path,
 ) -> None:
     ended, expected = whole(settings)
-    points = random.Random(0).sample(range(ended.changes), min(60, ended.changes))
+    points = random.Random(0).sample(range(ended.changes), min(40, ended.changes))
     last = range(ended.changes - 25, ended.changes)  # the moves of the finished files
     for point in sorted({*points, *last}):
         no_features(crashing)
@@ -114,7 +114,7 @@ def test_a_run_killed_at_any_time_ends_the_same(
 ) -> None:
     ended, expected = whole(settings)
     chance = random.Random(1)
-    for number in range(30):
+    for number in range(15):
         no_features(crashing)
         run = tmp_path / f"run-{number}"
         while finetune(
