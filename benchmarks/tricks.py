@@ -272,7 +272,11 @@ def main() -> None:
             offline=True,
         )
     head = "work|trick|without, CPU ms an item|with|ratio"
-    show([head, *lines(built, questions(options.daquar), compiles=not options.no_compile)])
+    found = [head]
+    for line in lines(built, questions(options.daquar), compiles=not options.no_compile):
+        print(line, file=sys.stderr, flush=True)
+        found.append(line)
+    show(found)
 
 
 if __name__ == "__main__":
