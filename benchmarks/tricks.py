@@ -36,7 +36,8 @@ from vqa_cli.models.vqa_model import VQAModel
 
 REPETITIONS = 4
 IMAGES, QUESTIONS, TRAINED_IMAGES = 8, 128, 13  # 13 images have about 128 questions on easy-VQA
-SHARED = {-1: 128 * 1024, -3: 128 * 1024}  # glibc's own thresholds of trimming and mapping
+USUAL = {-1: 64 << 20, -3: 32 << 20}
+"""Above which sizes glibc trims and maps, as soon as it has seen large tensors (mallopt(3))."""
 
 KINDS = ("eager", "sdpa")
 
@@ -128,7 +129,7 @@ def within(context: Callable[[], Any], step: Step) -> Step:
 
 def forgetting() -> None:
     """Return freed memory to the system, as the C library does by itself."""
-    for name, value in SHARED.items():
+    for name, value in USUAL.items():
         ctypes.CDLL(None).mallopt(name, value)
     ctypes.CDLL(None).malloc_trim(0)
 
