@@ -50,6 +50,18 @@ def test_without_a_terminal_progress_is_a_line_now_and_then(
     assert len(lines) == 3
 
 
+def test_a_stream_of_unknown_length_tells_how_many_are_done(
+    clock: list[float], capsys: pytest.CaptureFixture[str]
+) -> None:
+    console = Console()
+    for step in range(31):
+        clock[0] = float(step)
+        console.progress("answering", step * 1000, 0)
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0] == "answering: 10,000 in 10 s"
+    assert len(lines) == 3
+
+
 def test_a_short_stage_prints_no_line(
     clock: list[float], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -128,6 +140,17 @@ def test_on_a_terminal_a_display_is_redrawn_in_place(
         "epoch 2/10   loss 1.234   best val 0.512 (epoch 1)   8,123 questions/s",
         "memory 612 MB",
     ]
+
+
+def test_a_stream_of_unknown_length_is_shown_on_a_terminal(
+    terminal: Callable[[int], Terminal],
+) -> None:
+    shown = terminal(80)
+    shown.run(range(1, 11), 0)
+    (head,) = shown.screen()
+    assert head.startswith("training   ")
+    assert "   10" in head
+    assert "/" not in head
 
 
 @pytest.mark.parametrize("columns", [24, 40, 80, 200])

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import base64
 import json
+import os
 import shutil
 import struct
 import zlib
@@ -22,8 +24,8 @@ def _in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.delenv("VQA_MODEL", raising=False)
 
 
-def ask(*arguments: object) -> Result:
-    return CliRunner().invoke(app, ["ask", *map(str, arguments)])
+def ask(*arguments: object, stdin: bytes | None = None) -> Result:
+    return CliRunner().invoke(app, ["ask", *map(str, arguments)], input=stdin)
 
 
 def test_the_answers_alone_are_on_stdout(export_folder: Path, photo: Path) -> None:
@@ -105,8 +107,87 @@ def test_impossible_options_are_wrong_usage(
     assert ask(photo, "where?", "-m", export_folder, *options).exit_code == exit_code
 
 
-def test_without_a_question_it_is_wrong_usage(photo: Path) -> None:
-    assert ask(photo).exit_code == 2
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "nothing to ask: vqa ask IMAGE QUESTION..."),
+        (["photo.png"], "no question about photo.png: vqa ask IMAGE QUESTION..."),
+        (
+            ["what's it?", "photo.png"],
+            """the image comes first: vqa ask photo.png 'what'"'"'s it?'""",
+        ),
+        (["what?", "who?", "gone.jpg"], "the image comes first: vqa ask gone.jpg 'what?' 'who?'"),
+        (
+            ["photo.png", "other.png", "what?"],
+            "other.png is an image, not a question; to ask about",
+        ),
+        (["--images", "."], "--images needs a question"),
+        (["--images", "a.png", "b.png", "what?"], "b.png is an image, not a question; put the pat"),
+        (["--batch", "-", "--images", "."], "--batch and --images cannot go together"),
+        (["--batch", "-", "photo.png"], "--batch brings its images and questions; 'photo.png'"),
+        (["-i", "photo.png", "what?"], "-i takes the image alone, and 'what?' is more"),
+        (["-i", "-"], "-i reads questions on stdin"),
+        (["photo.png", "what?", "--allow-url", "--offline"], "--offline forbids"),
+        (["photo.png", "what?", "--allow-answers", ","], "--allow-answers: no answer in ','"),
+        (["photo.png", "what?", "--block-answers", "gone"], "gone: cannot be read: No such file"),
+    ],
+)
+def test_wrong_usage_says_what_is_right(photo: Path, arguments: list[str], message: str) -> None:
+    result = ask(*arguments)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert message in result.stderr
+
+
+def test_an_image_on_stdin_and_in_a_data_uri(export_folder: Path, photo: Path) -> None:
+    content = photo.read_bytes()
+    uri = "data:image/png;base64," + base64.b64encode(content).decode()
+    by_file = ask(photo, *QUESTIONS, "-m", export_folder).stdout
+    assert ask("-", *QUESTIONS, "-m", export_folder, stdin=content).stdout == by_file
+    assert ask(uri, *QUESTIONS, "-m", export_folder).stdout == by_file
+    result = ask("-", "where?", "-m", export_folder, "--json", stdin=content)
+    assert json.loads(result.stdout)["image"] == "-"
+    fails(ask("-", "where?", "-m", export_folder, stdin=b""), "-: stdin is empty")
+    fails(
+        ask("-", "where?", "-m", export_folder, stdin=b"nothing"), "-: is not an image of a known"
+    )
+
+
+def test_a_url_is_fetched_with_leave_alone(
+    export_folder: Path, photo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = "https://photos.example/a.png"
+    monkeypatch.setattr("vqa_cli.inference.url_images.fetch", lambda _: photo.read_bytes())
+    fails(ask(url, "where?", "-m", export_folder), url, "--allow-url lets vqa fetch it")
+    by_url = ask(url, "where?", "-m", export_folder, "--allow-url")
+    assert by_url.stdout == ask(photo, "where?", "-m", export_folder).stdout
+
+
+def test_answers_are_chosen_among_those_allowed(export_folder: Path, photo: Path) -> None:
+    options = ("-m", export_folder, "--json", "--top-k", 9, "--allow-answers")
+    result = ask(photo, "where?", *options, "Yes,no,maybe")
+    record = json.loads(result.stdout)
+    assert {answer["answer"] for answer in record["answers"]} == {"yes", "no"}
+    assert sum(answer["confidence"] for answer in record["answers"]) == pytest.approx(0.9)
+    assert result.stderr.startswith("warning: --allow-answers: the model cannot answer 'maybe'")
+    none = ask(photo, "where?", *options, "maybe,perhaps")
+    assert (none.exit_code, none.stdout) == (2, "")
+    assert "none of these answers: 'maybe', 'perhaps'" in none.stderr
+
+
+def test_blocked_answers_are_never_said(export_folder: Path, photo: Path) -> None:
+    everything = ask(photo, "where?", "-m", export_folder, "--top-k", 9).stdout.splitlines()
+    Path("blocked.txt").write_text(everything[0].split("\t")[0].upper() + "\nunheard of\n")
+    options = ("-m", export_folder, "--block-answers", "blocked.txt")
+    result = ask(photo, "where?", *options, "--top-k", 9)
+    assert (result.stdout.splitlines(), result.stderr) == (everything[1:], "")
+    Path("blocked.txt").write_text("\n".join(ANSWERS))
+    assert ask(photo, "where?", *options).exit_code == 2
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_an_image_without_rights_is_named(export_folder: Path, photo: Path) -> None:
+    photo.chmod(0)
+    fails(ask(photo, "where?", "-m", export_folder), "photo.png: cannot be read: ", "ermission")
 
 
 def test_without_a_model_the_error_says_how_to_get_one(photo: Path) -> None:
@@ -155,6 +236,13 @@ def test_an_image_over_the_limit_names_the_option(export_folder: Path, photo: Pa
     result = ask(photo, "where?", "-m", export_folder, "--max-pixels", 5000)
     fails(result, "photo.png: 60x90 = 5,400 pixels", "--max-pixels")
     assert ask(photo, "where?", "-m", export_folder, "--max-pixels", 5400).exit_code == 0
+
+
+@pytest.mark.slow
+def test_a_whole_huge_image_that_is_small_on_disk_is_refused(export_folder: Path) -> None:
+    Image.new("1", (40_000, 40_000)).save("bomb.png")
+    assert Path("bomb.png").stat().st_size < 1_000_000
+    fails(ask("bomb.png", "where?", "-m", export_folder), "40000x40000 = 1,600,000,000 pixels")
 
 
 def test_a_huge_image_is_refused_before_it_is_decoded(export_folder: Path, photo: Path) -> None:

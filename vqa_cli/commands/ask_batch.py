@@ -12,6 +12,9 @@ from vqa_cli.inference.batch import Outcome, answer_batch
 from vqa_cli.inference.image_sources import shown
 from vqa_cli.inference.requests import Batch, Request, find_images, open_batch, requests_about
 
+SPECIAL_TOKENS = 4
+"""At most so many does a tokenizer add to a question."""
+
 
 def ask_all(
     asking: Asking, batch: str | None, images: str | None, questions: Sequence[str]
@@ -52,7 +55,13 @@ def _answer(asking: Asking, stream: Batch) -> None:
 
 
 def _is_cut(answerer: Answerer, outcome: Outcome) -> bool:
-    return outcome.prediction is not None and answerer.is_cut(outcome.prediction.question)
+    if outcome.prediction is None:
+        return False
+    question = outcome.prediction.question
+    # To tokenise each question twice would take a quarter of a small model's time, and ASCII has
+    # at most a token a character.
+    most = answerer.preprocessor.max_question_tokens - SPECIAL_TOKENS
+    return not (question.isascii() and len(question) <= most) and answerer.is_cut(question)
 
 
 def _write(asking: Asking, request: Request, outcome: Outcome) -> None:
