@@ -12,7 +12,7 @@ from vqa_cli.inference.requests import Batch, Request
 
 WINDOW = 4096
 """Requests among which those about the same image are put together."""
-WINDOW_CHARACTERS = 1 << 24
+WINDOW_CHARACTERS = 1 << 26
 """Of all requests of a window: images in data: URIs are held in memory."""
 
 
