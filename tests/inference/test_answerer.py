@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -99,18 +101,48 @@ def test_any_batching_gives_the_same_predictions_in_order(
 
 def test_an_image_with_many_questions_is_encoded_once_and_asked_in_parts() -> None:
     answerer = FakeAnswerer()
-    (predictions,) = answerer.predict([(draw_photo(), ["where?"] * 1000)], question_batch=64)
-    assert len(predictions) == 1000
+    words = sorted({word for question in QUESTIONS for word in question.rstrip("?").split()})
+    questions = [" ".join(asked) for asked in product(words, repeat=4)][:1000]
+    (predictions,) = answerer.predict([(draw_photo(), questions)], question_batch=64)
+    assert [prediction.question for prediction in predictions] == questions
     assert answerer.encoded == [1]
     assert [questions for _, questions in answerer.passes] == [64] * 15 + [40]
 
 
 def test_a_pass_gets_the_images_of_its_questions_alone() -> None:
     answerer = FakeAnswerer()
-    items = [(draw_photo(seed), ["where?"] * 4) for seed in range(6)]
+    items = [(draw_photo(seed), [f"where is {word}?" for word in "abcd"]) for seed in range(6)]
     list(answerer.predict(items, question_batch=8))
     assert answerer.encoded == [6]
     assert answerer.passes == [(2, 8)] * 3
+
+
+def test_a_question_that_is_asked_again_is_answered_once() -> None:
+    answerer = FakeAnswerer()
+    items = [(draw_photo(seed), ["where?", "is it red?", "where?"]) for seed in range(2)]
+    found = list(answerer.predict(items))
+    assert answerer.passes == [(2, 4)]
+    for predictions in found:
+        assert [p.question for p in predictions] == ["where?", "is it red?", "where?"]
+        assert predictions[0] == predictions[2] != predictions[1]
+
+
+def test_questions_of_like_length_are_answered_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    answerer, lengths = FakeAnswerer(), []
+    logits = answerer.logits
+
+    def noting(*arrays: Any) -> Any:
+        lengths.append(arrays[-1].sum(axis=1).tolist())
+        return logits(*arrays)
+
+    monkeypatch.setattr(answerer, "logits", noting)
+    asked = [["is it red?", "where? " * 9], ["what color is the big dog? " * 2, "where?"]]
+    items = [(draw_photo(seed), questions) for seed, questions in enumerate(asked)]
+    found = list(answerer.predict(items, question_batch=2))
+    assert [[p.question for p in predictions] for predictions in found] == asked
+    flat = [length for batch in lengths for length in batch]
+    assert flat == sorted(flat)
+    assert len(lengths) == 2
 
 
 def test_a_stream_is_read_no_further_than_what_is_in_work() -> None:
@@ -126,7 +158,7 @@ def test_a_stream_is_read_no_further_than_what_is_in_work() -> None:
         next(predictions)
     predictions.close()  # type: ignore[attr-defined]
     assert len(taken) <= 10 + 2 * 4
-    assert not [t for t in threading.enumerate() if t.name.startswith("decode")]
+    assert not [t for t in threading.enumerate() if t.name.startswith("read")]
 
 
 @pytest.mark.parametrize("bad", ["broken", "missing"])
@@ -137,7 +169,7 @@ def test_a_bad_image_is_named_and_stops_the_stream(tmp_path: Path, bad: str) -> 
     (tmp_path / "broken.png").write_bytes(paths[0].read_bytes()[:200])
     with pytest.raises(DataError, match=rf"{bad}\.png"):
         list(FakeAnswerer().predict([(path, ["where?"]) for path in paths]))
-    assert not [t for t in threading.enumerate() if t.name.startswith("decode")]
+    assert not [t for t in threading.enumerate() if t.name.startswith("read")]
 
 
 def test_an_image_over_the_limit_is_refused(photo: Path) -> None:
@@ -168,8 +200,9 @@ def test_it_knows_which_question_is_cut() -> None:
 
 @pytest.mark.parametrize("name", ["top_k", "image_batch", "question_batch"])
 def test_sizes_below_one_are_refused_at_once(name: str) -> None:
+    sizes: dict[str, Any] = {name: 0}
     with pytest.raises(SettingsError, match=f"{name} must be at least 1, got 0"):
-        FakeAnswerer().predict([], **{name: 0})
+        FakeAnswerer().predict([], **sizes)
 
 
 def test_scores_that_are_no_numbers_are_no_answer(

@@ -21,9 +21,11 @@ from vqa_cli.console import SILENT, Reporter
 from vqa_cli.data.images import MAX_PIXELS, ImageSource, read_image
 from vqa_cli.data.preprocessor import Preprocessor, normalize_question
 from vqa_cli.data.vocabulary import AnswerVocabulary
+from vqa_cli.device import usable_cpus
 from vqa_cli.errors import DataError, ModelError, SettingsError
 from vqa_cli.inference.answer_choice import AnswerChoice
 from vqa_cli.inference.image_sources import LazyImage
+from vqa_cli.inference.question_batches import distinct_questions, question_batches
 from vqa_cli.inference.read_ahead import Item, read_ahead
 from vqa_cli.inference.stored_tokens import Read, StoredTokens, encode_fresh
 from vqa_cli.model_folder import Confidence
@@ -68,12 +70,17 @@ class Answerer(ABC):
     max_pixels: larger images are refused.
     image_batch: so many images are encoded at once. On a CPU few: what more of them need leaves
     the cache.
+    question_batch: so many questions are answered at once.
+    chunk: the questions of so many images are put together; None: of an `image_batch`.
+    readers: so many threads read images.
     stored: image tokens that need not be computed; see `look_up`.
     choice: which answers predictions may hold; None: all.
     """
 
     max_pixels = MAX_PIXELS
     image_batch = 8
+    question_batch = 64
+    chunk: int | None = None
     stored: StoredTokens | None = None
     choice: AnswerChoice | None = None
 
@@ -83,6 +90,7 @@ class Answerer(ABC):
         self.preprocessor = preprocessor
         self.vocabulary = vocabulary
         self.confidence = confidence
+        self.readers = usable_cpus()
 
     @abstractmethod
     def encode_images(self, pixel_values: Floats) -> Floats:
@@ -157,16 +165,16 @@ class Answerer(ABC):
         *,
         top_k: int = 1,
         image_batch: int | None = None,
-        question_batch: int = 64,
+        question_batch: int | None = None,
         total: int | None = None,
         report: Reporter = SILENT,
     ) -> Iterator[list[Prediction]]:
         """Answer all questions of each (image, questions), in the order given.
 
-        Up to `image_batch` images are encoded at once (default: as many as suit the device), and
-        up to `question_batch` of their questions answered at once, however many each image has;
-        the images of the chunks to come are decoded and resized beside that. `items` may be a
-        stream of any length: only the chunks in work are held.
+        Up to `image_batch` images are encoded at once, and up to `question_batch` of their
+        questions answered at once, however many each image has (default: as many as suit the
+        device); the images to come are decoded and resized beside that. `items` may be a stream
+        of any length: only what is in work is held.
 
         total: number of items, for the progress; default: len(items) where it has one.
 
@@ -187,7 +195,7 @@ class Answerer(ABC):
         return (self._predictions(asked.popleft(), logits, top_k) for logits in scores)
 
     def attempt(
-        self, items: Iterable[Item], *, top_k: int = 1, question_batch: int = 64
+        self, items: Iterable[Item], *, top_k: int = 1
     ) -> Iterator[list[Prediction] | DataError]:
         """As `predict`, but an image that cannot be read gives its error, and the stream goes on.
 
@@ -195,9 +203,8 @@ class Answerer(ABC):
         """
         _check_top_k(top_k)
         asked: deque[Sequence[str]] = deque()
-        found = self._scores(
-            _noting(items, asked), self._try_to_read, self.image_batch, question_batch, None, SILENT
-        )
+        sizes = self._chunk(), self.question_batch
+        found = self._scores(_noting(items, asked), self._try_to_read, *sizes, None, SILENT)
         for logits in found:
             questions = asked.popleft()
             if isinstance(logits, DataError):
@@ -210,7 +217,7 @@ class Answerer(ABC):
         items: Iterable[Item],
         *,
         image_batch: int | None = None,
-        question_batch: int = 64,
+        question_batch: int | None = None,
         total: int | None = None,
         report: Reporter = SILENT,
     ) -> Iterator[Floats]:
@@ -219,8 +226,8 @@ class Answerer(ABC):
         Yields the logits (Q, A) of an image's questions, not calibrated; see `probabilities`. The
         other arguments, and what is raised, are those of `predict`.
         """
-        if image_batch is None:
-            image_batch = self.image_batch
+        image_batch = self._chunk() if image_batch is None else image_batch
+        question_batch = self.question_batch if question_batch is None else question_batch
         sizes = {"image_batch": image_batch, "question_batch": question_batch}
         if wrong := [f"{name} must be at least 1, got {n}" for name, n in sizes.items() if n < 1]:
             raise SettingsError("cannot predict:", wrong)
@@ -251,7 +258,7 @@ class Answerer(ABC):
     ) -> Iterator[Floats | DataError]:
         done = 0
         report.progress("answering", done, total or 1)
-        for images, questions in read_ahead(items, read, image_batch):
+        for images, questions in read_ahead(items, read, image_batch, self.readers):
             both = zip(images, questions, strict=True)
             good = [(image, asked) for image, asked in both if not isinstance(image, DataError)]
             asked_of_good = [asked for _, asked in good]
@@ -261,6 +268,9 @@ class Answerer(ABC):
             ends = np.cumsum([len(asked) for asked in asked_of_good])
             parts = iter(np.split(logits, ends[:-1]))
             yield from (image if isinstance(image, DataError) else next(parts) for image in images)
+
+    def _chunk(self) -> int:
+        return self.chunk or self.image_batch
 
     def _try_to_read(self, image: ImageSource | LazyImage) -> Read | DataError:
         try:
@@ -286,19 +296,19 @@ class Answerer(ABC):
         self, images: list[Read], questions: list[Sequence[str]], batch: int
     ) -> Floats:
         """The logits (Q, A) of all questions of a chunk; both lists have one entry an image."""
-        owner = [image for image, asked in enumerate(questions) for _ in asked]  # non-decreasing
-        flat = [question for asked in questions for question in asked]
-        if not flat:
+        owners = [image for image, asked in enumerate(questions) for _ in asked]
+        if not owners:
             return np.zeros((0, len(self.vocabulary)), dtype=np.float32)
+        token_ids = self.preprocessor.token_ids([q for asked in questions for q in asked])
+        distinct, rows = distinct_questions(owners, token_ids)
         image_tokens = encode_fresh(images, self._encode)
-        parts: list[Floats] = []
-        for start in range(0, len(flat), batch):
-            index = np.asarray(owner[start : start + batch], dtype=np.int64)
-            # A slice of the images is enough: the questions of a batch are about neighbours.
-            first, last = int(index[0]), int(index[-1])
-            tokens = self.preprocessor.questions(flat[start : start + batch])
-            parts.append(self.logits(image_tokens[first : last + 1], index - first, *tokens))
-        logits = np.concatenate(parts)
+        found = np.empty((len(distinct), len(self.vocabulary)), dtype=np.float32)
+        for together in question_batches(distinct, batch):
+            tokens = self.preprocessor.pad(together.token_ids)
+            found[together.places] = self.logits(
+                image_tokens[together.images], together.image_index, *tokens
+            )
+        logits = found[rows]
         if not np.isfinite(logits).all():
             raise ModelError(
                 "the model's scores are not finite numbers: its weights are damaged, or the"

@@ -8,11 +8,14 @@ from pathlib import Path
 import onnxruntime as ort
 
 from vqa_cli.config import DeviceSettings
+from vqa_cli.data.images import ImageSource
 from vqa_cli.data.preprocessor import Preprocessor
 from vqa_cli.data.vocabulary import AnswerVocabulary
 from vqa_cli.device import usable_cpus
 from vqa_cli.errors import DeviceError, ModelError
 from vqa_cli.inference.answerer import Answerer, Floats, Ints
+from vqa_cli.inference.image_sources import LazyImage
+from vqa_cli.inference.stored_tokens import Read
 from vqa_cli.model_folder import (
     ANSWERER_FILE,
     IMAGE_ENCODER_FILE,
@@ -29,7 +32,11 @@ ANSWERER_NAMES = (["image_tokens", "image_index", "input_ids", "attention_mask"]
 
 
 class OnnxAnswerer(Answerer):
-    """Runs the two graphs of an exported folder."""
+    """Runs the two graphs of an exported folder.
+
+    On a CPU each image is encoded by the thread that read it: several threads with an image each
+    leave no processor waiting, as those that share one image do at the end of every operator.
+    """
 
     def __init__(
         self,
@@ -42,6 +49,15 @@ class OnnxAnswerer(Answerer):
         super().__init__(preprocessor, vocabulary, confidence)
         self._image_encoder = image_encoder
         self._answerer = answerer
+        self.encodes_where_read = answerer.get_providers()[0] == CPU
+        if self.encodes_where_read:
+            self.readers = answerer.get_session_options().intra_op_num_threads
+            self.question_batch, self.chunk = 16, 32
+
+    def _read(self, image: ImageSource | LazyImage) -> Read:
+        """The image's tokens (N, D), or its pixels (H, W, 3) where many are encoded at once."""
+        read = super()._read(image)
+        return self._encode(read[None])[0] if self.encodes_where_read else read
 
     def encode_images(self, pixel_values: Floats) -> Floats:
         return self._image_encoder.run(None, {"pixel_values": pixel_values})[0]

@@ -1,4 +1,4 @@
-"""Decoding images beside the work on those before them."""
+"""Reading images beside the work on those before them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from itertools import islice
 from typing import TypeVar
 
 from vqa_cli.data.images import ImageSource
-from vqa_cli.device import usable_cpus
 from vqa_cli.inference.image_sources import LazyImage
 
 Item = tuple[ImageSource | LazyImage, Sequence[str]]
@@ -18,16 +17,19 @@ Item = tuple[ImageSource | LazyImage, Sequence[str]]
 Image = TypeVar("Image")
 
 CHUNKS_AHEAD = 2
-"""Chunks of images that are decoded while the model works on the one before them."""
+"""Chunks of images that are read while the model works on the one before them."""
 
 
 def read_ahead(
-    items: Iterable[Item], read: Callable[[ImageSource | LazyImage], Image], size: int
+    items: Iterable[Item],
+    read: Callable[[ImageSource | LazyImage], Image],
+    size: int,
+    threads: int,
 ) -> Iterator[tuple[list[Image], list[Sequence[str]]]]:
-    """Yield chunks of up to `size` items, decoded, while threads decode the chunks after them."""
+    """Yield chunks of up to `size` items, read, while `threads` read the chunks after them."""
     stream = iter(items)
     waiting: deque[list[tuple[Future[Image], Sequence[str]]]] = deque()
-    pool = ThreadPoolExecutor(max_workers=usable_cpus(), thread_name_prefix="decode")
+    pool = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="read")
     try:
         while True:
             while len(waiting) <= CHUNKS_AHEAD and (chunk := list(islice(stream, size))):

@@ -49,7 +49,7 @@ def encode_fresh(
     """
     fresh = [place for place, image in enumerate(images) if image.ndim == 3]
     if not fresh:
-        return np.stack(images).astype(np.float32)
+        return np.stack(images).astype(np.float32, copy=False)
     encoded = encode(np.stack([images[place] for place in fresh]))
     if len(fresh) == len(images):
         return encoded
