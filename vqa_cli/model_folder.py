@@ -43,6 +43,11 @@ FINISHED = "metrics.json"
 """The file that training writes last: a run that has it is finished."""
 
 LATEST = Path("runs") / "latest"
+
+DEMO = "demo"
+DEMO_MODEL = Path(__file__).with_name("demo_model")
+"""The exported folder that ships with the package, and the name by which it is asked."""
+
 TRAIN_ONE = "train one with `vqa finetune DATA`, or name one with -m MODEL or VQA_MODEL"
 
 
@@ -50,7 +55,8 @@ def resolve_model(model: str | os.PathLike[str] | None = None) -> Path:
     """Return the folder of a run or an export: `model`, else $VQA_MODEL, else runs/latest.
 
     runs/latest is a small text file that names a folder beside it; it is accepted, under any
-    path, wherever a run is.
+    path, wherever a run is. "demo" is the small model that ships with the package, unless a run or
+    an exported folder of that name is here.
 
     Raises ModelError where there is nothing, or something that can be no model.
     """
@@ -64,6 +70,8 @@ def resolve_model(model: str | os.PathLike[str] | None = None) -> Path:
     else:
         origin = ""
     path = Path(model).expanduser()
+    if str(model) == DEMO and not (path / "config.json").is_file():
+        return DEMO_MODEL
     if path.is_dir():
         return path
     if path.is_file():
@@ -207,6 +215,17 @@ def write_checksums(folder: Path, names: Iterable[str]) -> None:
     """Write the SHA-256 of files of `folder`, in the form that `sha256sum -c` reads."""
     lines = [f"{sha256(folder / name)}  {name}\n" for name in sorted(names)]
     write_text(folder / CHECKSUMS_FILE, "".join(lines))
+
+
+def seal(folder: Path) -> None:
+    """Write the checksums of all files of an exported folder."""
+    names = [path.name for path in folder.iterdir() if path.name != CHECKSUMS_FILE]
+    write_checksums(folder, names)
+
+
+def folder_size(folder: Path) -> int:
+    """The bytes of all files of an exported folder."""
+    return sum(path.stat().st_size for path in folder.iterdir())
 
 
 def check_checksums(folder: Path) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import ast
+import getpass
 import hashlib
 import json
 import shutil
@@ -10,14 +11,16 @@ from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
+import onnx
 import onnxruntime
 import pytest
+from onnx import numpy_helper
 from PIL import Image
 
 import vqa_cli
 from tests.tiny_runs import CONFIDENCE, QUESTIONS, draw_photo, tiny_model, write_run
 from vqa_cli.config import PrepareSettings
-from vqa_cli.console import Silent
+from vqa_cli.console import Reporter, Silent
 from vqa_cli.data.images import read_image
 from vqa_cli.data.prepare import prepare
 from vqa_cli.data.prepared import PreparedDataset
@@ -25,8 +28,9 @@ from vqa_cli.data.preprocessor import ImageTransform
 from vqa_cli.errors import DataError, ModelError
 from vqa_cli.export import folder as folder_module
 from vqa_cli.export import predict
-from vqa_cli.export.folder import check_out, choose_examples, export_run
-from vqa_cli.models.checkpoint import load_checkpoint
+from vqa_cli.export.folder import check_out, choose_examples, export_run, find_data
+from vqa_cli.model_folder import seal
+from vqa_cli.models.checkpoint import Checkpoint, load_checkpoint
 
 FILES = {
     "image_encoder.onnx",
@@ -165,16 +169,53 @@ def test_examples_come_from_the_named_data_or_the_runs_or_are_drawn(
     run = write_run(tmp_path / "run", tiny_model(), data=PreparedDataset.open(data))
     checkpoint = load_checkpoint(run)
     report = Recorder()
-    assert choose_examples(checkpoint, run, None, report).source == "real questions of val"
+    dataset = find_data(checkpoint, run, None, report)
+    assert choose_examples(checkpoint, dataset, report).source == "real questions of val"
     assert report.notices == []
 
     shutil.rmtree(data)
-    assert "drawn" in choose_examples(checkpoint, run, None, report).source
+    assert find_data(checkpoint, run, None, report) is None
+    assert "drawn" in choose_examples(checkpoint, None, report).source
     assert "cannot be used for the comparison" in report.notices[0]
     assert "--data DIR names real ones" in report.notices[1]
 
     with pytest.raises(DataError, match="is no prepared dataset"):
-        choose_examples(checkpoint, run, data, report)
+        find_data(checkpoint, run, data, report)
+
+
+@pytest.mark.parametrize("name", ["image_encoder.onnx", "answerer.onnx"])
+def test_a_single_damaged_weight_fails_the_export_and_leaves_nothing(
+    name: str, run_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ready_graphs: None
+) -> None:
+    write = folder_module.write_folder
+
+    def damaging(checkpoint: Checkpoint, folder: Path, report: Reporter) -> None:
+        write(checkpoint, folder, report)
+        proto = onnx.load(folder / name)
+        floats = onnx.TensorProto.FLOAT
+        weight = [one for one in proto.graph.initializer if one.data_type == floats and one.dims][
+            -1
+        ]
+        values = numpy_helper.to_array(weight).copy()
+        values.flat[0] += 3
+        weight.CopyFrom(numpy_helper.from_array(values, weight.name))
+        onnx.save(proto, folder / name)
+        seal(folder)
+
+    monkeypatch.setattr(folder_module, "write_folder", damaging)
+    with pytest.raises(ModelError, match=r"do not say what the model says: .* nothing was written"):
+        export_run(run_folder, tmp_path / "out")
+    assert not any(tmp_path.iterdir())
+
+
+def test_no_file_names_a_place_on_this_machine(export_folder: Path, run_folder: Path) -> None:
+    here = [Path.cwd(), Path.home(), run_folder.parent, export_folder.parent, Path(sys.prefix)]
+    traces = [str(path).encode() for path in here if len(path.parts) > 1]
+    traces += [getpass.getuser().encode()] if len(getpass.getuser()) > 4 else []
+    assert len(traces) >= 4
+    for path in export_folder.iterdir():
+        content = path.read_bytes()
+        assert [trace for trace in traces if trace in content] == [], path.name
 
 
 def test_predict_py_says_what_vqa_says(export_folder: Path, tmp_path: Path) -> None:

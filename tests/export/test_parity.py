@@ -12,7 +12,16 @@ from vqa_cli.data.prepare import prepare
 from vqa_cli.data.prepared import PreparedDataset
 from vqa_cli.errors import ModelError
 from vqa_cli.export.onnx_export import TRACED_IMAGES, TRACED_QUESTIONS
-from vqa_cli.export.parity import COMBINATIONS, IMAGES, compare, drawn_examples, real_examples
+from vqa_cli.export.parity import (
+    COMBINATIONS,
+    IMAGES,
+    QUESTIONS_PER_IMAGE,
+    TOLERANCE,
+    Examples,
+    compare,
+    drawn_examples,
+    real_examples,
+)
 from vqa_cli.inference.answerer import Floats, Ints
 
 
@@ -40,7 +49,9 @@ EXAMPLES = drawn_examples(tiny_preprocessor())
 def test_the_same_model_agrees() -> None:
     parity = compare(FakeAnswerer(), FakeAnswerer(), EXAMPLES)
     assert parity.max_abs_diff == 0
-    assert parity.questions == sum(questions for _, questions in COMBINATIONS)
+    assert parity.questions == IMAGES * QUESTIONS_PER_IMAGE
+    sizes = [questions for _, questions in COMBINATIONS]
+    assert parity.comparisons == 2 * (sum(sizes) + parity.questions)
     assert parity.source == "questions and images drawn at random"
 
 
@@ -49,7 +60,7 @@ def test_a_small_difference_is_measured_and_allowed() -> None:
 
 
 @pytest.mark.parametrize("by", [2e-3, float("nan")])
-@pytest.mark.parametrize("size", {questions for _, questions in COMBINATIONS})
+@pytest.mark.parametrize("size", sorted({*(q for _, q in COMBINATIONS), 48}))
 def test_a_large_difference_at_a_single_size_fails(by: float, size: int) -> None:
     with pytest.raises(ModelError, match=r"do not say what the model says: .* logits is"):
         compare(FakeAnswerer(), Off(by, only_for=size), EXAMPLES)
@@ -62,7 +73,7 @@ def test_another_top_answer_fails_even_within_the_tolerance(
         return np.tile(np.float32([0, self.by, 0, 0, 0]), (len(ids), 1))
 
     monkeypatch.setattr(Off, "logits", nearly_equal)
-    with pytest.raises(ModelError, match="choose other answers than the model to 100 of 100"):
+    with pytest.raises(ModelError, match="choose other answers than the model in 132 of 132"):
         compare(Off(4e-4), Off(-4e-4), EXAMPLES)
     assert compare(Off(4e-6), Off(-4e-6), EXAMPLES).max_abs_diff < 1e-5  # a real tie
 
@@ -73,21 +84,56 @@ def test_the_sizes_compared_are_not_the_traced_ones() -> None:
 
 
 def test_drawn_questions_differ_in_length_and_are_known_words() -> None:
-    input_ids, attention_mask = tiny_preprocessor().questions(EXAMPLES.questions)
+    every = [question for asked in EXAMPLES.questions for question in asked]
+    input_ids, attention_mask = tiny_preprocessor().questions(every)
     assert len(set(attention_mask.sum(axis=1).tolist())) > 3
     unknown = tiny_preprocessor().tokenizer.token_to_id("[UNK]")
     assert not (input_ids == unknown).any()
     assert drawn_examples(tiny_preprocessor()).questions == EXAMPLES.questions
 
 
-def test_real_examples_come_from_val(shapes_folder: Path, tmp_path: Path) -> None:
+def test_what_repeats_is_counted_once() -> None:
+    few = Examples(EXAMPLES.pixels[:2], (("what?", "where?"), ("what?",)), "real questions of val")
+    parity = compare(FakeAnswerer(), FakeAnswerer(), few)
+    assert parity.questions == 3
+    assert parity.comparisons > 2 * parity.questions
+
+
+class Seen(FakeAnswerer):
+    """Notes the longest question it was asked, and fails beyond what it takes."""
+
+    longest = 0
+
+    def logits(
+        self, image_tokens: Floats, image_index: Ints, input_ids: Ints, attention_mask: Ints
+    ) -> Floats:
+        self.longest = max(self.longest, input_ids.shape[1])
+        assert self.longest <= self.preprocessor.max_question_tokens
+        return super().logits(image_tokens, image_index, input_ids, attention_mask)
+
+
+def test_no_question_is_padded_beyond_what_the_model_takes() -> None:
+    long = " ".join(["circle"] * 50)
+    answerer = Seen()
+    compare(answerer, answerer, Examples(EXAMPLES.pixels[:1], ((long, "what?"),), "questions"))
+    assert answerer.longest == answerer.preprocessor.max_question_tokens
+
+
+def test_real_examples_come_from_val_each_image_with_its_own_questions(
+    shapes_folder: Path, tmp_path: Path
+) -> None:
     settings = PrepareSettings(val_share=0.25)
     prepared = prepare(shapes_folder, tmp_path / "prepared", settings)
     dataset = PreparedDataset.open(prepared.out)
     examples = real_examples(dataset, tiny_preprocessor())
     rows = dataset.rows("val")
     assert examples.source == "real questions of val"
-    assert len(examples.pixels) == min(IMAGES, rows["image"].nunique())
-    assert set(examples.questions) <= set(rows["question"])
-    first = dataset.image_root / rows["image"].iloc[0]
-    np.testing.assert_array_equal(examples.pixels[0], tiny_preprocessor().pixels(first))
+    assert len(examples.pixels) == len(examples.questions) == min(IMAGES, rows["image"].nunique())
+    first = rows["image"].iloc[0]
+    assert set(examples.questions[0]) == set(rows["question"][rows["image"] == first])
+    pixels = tiny_preprocessor().pixels(dataset.image_root / first)
+    np.testing.assert_array_equal(examples.pixels[0], pixels)
+
+
+def test_the_tolerance_is_what_the_documentation_says() -> None:
+    assert TOLERANCE == 1e-3

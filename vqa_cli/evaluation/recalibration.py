@@ -58,26 +58,32 @@ def recalibrate(
         )
     use_features(answerer, dataset, report)
     questions = examples_of(dataset.rows("val"))
-    answered = [question for question in questions if question.answers]
-    chosen = np.linspace(0, len(answered) - 1, min(len(answered), QUESTIONS)).astype(np.int64)
-    asked = [answered[place] for place in chosen]
+    asked = spread(questions)
     known = answerer.vocabulary.index
     if all(known(answer) is None for question in asked for answer in question.answers):
         raise DataError(
             f"--calibrate: none of the {len(questions):,} questions of val has an answer that "
             f"{folder} knows, so there is nothing to fit on; name the data that it was trained on"
         )
-    logits = _logits(answerer, asked, dataset.image_root, report)
+    logits = logits_of(answerer, asked, dataset.image_root, report)
     before = answerer.confidence
-    worth = _worth(asked, logits, answerer.vocabulary)
+    worth = worth_of(asked, logits, answerer.vocabulary)
     answerer.confidence = fit_confidence(logits, worth, before.activation)
     write_confidence(folder, answerer.confidence)
     return Recalibration(before, answerer.confidence, len(asked))
 
 
-def _logits(
+def spread(questions: Sequence[Example], most: int = QUESTIONS) -> list[Example]:
+    """Of the questions with an answer so many as suffice for one number, from all of them."""
+    answered = [question for question in questions if question.answers]
+    places = np.linspace(0, len(answered) - 1, min(len(answered), most)).astype(np.int64)
+    return [answered[place] for place in places]
+
+
+def logits_of(
     answerer: Answerer, questions: Sequence[Example], image_root: Path, report: Reporter
 ) -> NDArray[np.float32]:
+    """The logits (Q, A) of questions about images below `image_root`, in their order."""
     groups = by_image(questions, image_root)
     items = [(image, [questions[place].question for place in places]) for image, places in groups]
     logits = np.empty((len(questions), len(answerer.vocabulary)), dtype=np.float32)
@@ -86,7 +92,7 @@ def _logits(
     return logits
 
 
-def _worth(
+def worth_of(
     questions: Sequence[Example], logits: NDArray[np.float32], vocabulary: AnswerVocabulary
 ) -> list[float]:
     """What the best answer to each question scores."""

@@ -22,20 +22,21 @@ from vqa_cli.device import choose_device
 from vqa_cli.errors import DataError, ModelError
 from vqa_cli.export.onnx_export import OPSET, export_answerer, export_image_encoder
 from vqa_cli.export.parity import Examples, Parity, compare, drawn_examples, real_examples
+from vqa_cli.export.quantization import Quantization, quantize
 from vqa_cli.export.readme import readme
 from vqa_cli.files import write_json, write_text
 from vqa_cli.inference.loading import load_exported
 from vqa_cli.inference.torch_answerer import TorchAnswerer
 from vqa_cli.model_folder import (
     ANSWERER_FILE,
-    CHECKSUMS_FILE,
     EXPORT,
     FORMAT_VERSIONS,
     IMAGE_ENCODER_FILE,
     RUN,
     check_finished,
+    folder_size,
     read_config,
-    write_checksums,
+    seal,
 )
 from vqa_cli.models.checkpoint import Checkpoint, load_checkpoint
 
@@ -51,6 +52,7 @@ class Exported:
     files: tuple[str, ...]
     bytes: int
     parity: Parity
+    quantization: Quantization | None = None
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -58,8 +60,10 @@ class Exported:
             "files": list(self.files),
             "parity_max_abs_diff": self.parity.max_abs_diff,
             "parity_questions": self.parity.questions,
+            "parity_comparisons": self.parity.comparisons,
             "parity_source": self.parity.source,
             "bytes": self.bytes,
+            "quantization": self.quantization.to_json() if self.quantization else None,
         }
 
 
@@ -69,6 +73,8 @@ def export_run(
     *,
     data: Path | None = None,
     force: bool = False,
+    quantized: bool = False,
+    max_accuracy_drop: float | None = None,
     report: Reporter = SILENT,
 ) -> Exported:
     """Export a finished run into the folder `out`, and prove that it says what the model says.
@@ -76,24 +82,45 @@ def export_run(
     data: a prepared dataset to take the examples of the proof from; default: the one that the
         run was trained on, if it is still there, else drawn ones.
     force: replace an exported folder at `out`; nothing else is ever replaced.
+    quantized: replace the proved graphs by int8 ones; see `quantize`.
+    max_accuracy_drop: so much accuracy on val may be lost by that.
 
-    Raises ModelError where the run cannot be exported, `out` is taken, or the proof fails; then
-    nothing is written. DataError where `data` is no prepared dataset.
+    Raises ModelError where the run cannot be exported, `out` is taken, or the proof fails;
+    GateError where more accuracy is lost; DataError where `data` is no prepared dataset, or there
+    is none to quantise with. Then nothing is written.
     """
     check_out(out, force=force)
     if read_config(run)["kind"] != RUN:
         raise ModelError(f"{run} is an exported folder already; name the run folder it came from")
     check_finished(run)
     checkpoint = load_checkpoint(run)
-    examples = choose_examples(checkpoint, run, data, report)
+    dataset = find_data(checkpoint, run, data, report)
+    if quantized and dataset is None:
+        raise DataError(
+            "--quantize int8 needs the prepared data that the model was trained on, for the ranges"
+            " of its activations and for its accuracy; name it with --data DIR"
+        )
+    examples = choose_examples(checkpoint, dataset, report)
+    quantization = None
     with _appearing(out) as folder:
         write_folder(checkpoint, folder, report)
         report.progress("exporting", STEPS - 1, STEPS, "comparing with the model")
         parity = check_parity(checkpoint, folder, examples)
         report.progress("exporting", STEPS, STEPS)
+        if quantized and dataset is not None:
+            quantization = quantize(
+                folder,
+                dataset,
+                examples,
+                ON_CPU,
+                max_accuracy_drop=max_accuracy_drop,
+                report=report,
+            )
+            write_description(checkpoint, folder, quantization)
+            seal(folder)
         files = sorted(path.name for path in folder.iterdir())
-        size = sum((folder / name).stat().st_size for name in files)
-    return Exported(out, tuple(files), size, parity)
+        size = folder_size(folder)
+    return Exported(out, tuple(files), size, parity, quantization)
 
 
 def check_out(out: Path, *, force: bool) -> None:
@@ -116,19 +143,31 @@ def _is_ours(out: Path) -> bool:
         return False
 
 
-def choose_examples(
+def find_data(
     checkpoint: Checkpoint, run: Path, data: Path | None, report: Reporter
-) -> Examples:
-    """Take examples from `data`, else from the data that the run records, else draw them."""
+) -> PreparedDataset | None:
+    """Open the prepared dataset `data`, else the one that the run records if it is still there.
+
+    Raises DataError where `data` is none.
+    """
     if data is not None:
-        return real_examples(PreparedDataset.open(data), checkpoint.preprocessor)
+        return PreparedDataset.open(data)
     recorded = checkpoint.config.get("data") or {}
-    if "folder" in recorded:
-        try:
-            dataset = PreparedDataset.open(recorded["folder"], recorded.get("images"))
-            return real_examples(dataset, checkpoint.preprocessor)
-        except DataError as error:
-            report.notice(f"the data of {run} cannot be used for the comparison: {error}")
+    if "folder" not in recorded:
+        return None
+    try:
+        return PreparedDataset.open(recorded["folder"], recorded.get("images"))
+    except DataError as error:
+        report.notice(f"the data of {run} cannot be used for the comparison: {error}")
+        return None
+
+
+def choose_examples(
+    checkpoint: Checkpoint, dataset: PreparedDataset | None, report: Reporter
+) -> Examples:
+    """Take examples from the data, else draw them."""
+    if dataset is not None:
+        return real_examples(dataset, checkpoint.preprocessor)
     report.notice(
         "the export is compared on drawn questions and images; --data DIR names real ones"
     )
@@ -145,16 +184,22 @@ def write_folder(checkpoint: Checkpoint, folder: Path, report: Reporter = SILENT
     checkpoint.preprocessor.save(folder)
     checkpoint.vocabulary.save(folder / "answers.json")
     write_json(folder / "calibration.json", asdict(checkpoint.confidence))
-    config = describe(checkpoint)
-    write_json(folder / "config.json", config)
-    write_text(folder / "README.md", readme(config, checkpoint))
+    write_description(checkpoint, folder, None)
     script = Path(__file__).with_name("predict.py").read_text(encoding="utf-8")
     write_text(folder / "predict.py", script)
-    names = sorted(path.name for path in folder.iterdir())
-    write_checksums(folder, [name for name in names if name != CHECKSUMS_FILE])
+    seal(folder)
 
 
-def describe(checkpoint: Checkpoint) -> dict[str, Any]:
+def write_description(
+    checkpoint: Checkpoint, folder: Path, quantization: Quantization | None
+) -> None:
+    """Write config.json and README.md, which say what is in the folder."""
+    config = describe(checkpoint, quantization)
+    write_json(folder / "config.json", config)
+    write_text(folder / "README.md", readme(config, checkpoint))
+
+
+def describe(checkpoint: Checkpoint, quantization: Quantization | None = None) -> dict[str, Any]:
     """What config.json says: facts alone, and no path of the machine that exported."""
     model = checkpoint.model
     question_encoder = model.config.question_encoder
@@ -168,6 +213,7 @@ def describe(checkpoint: Checkpoint) -> dict[str, Any]:
         "fusion": model.config.fusion,
         "answers": model.config.answers,
         "parameters": sum(parameter.numel() for parameter in model.parameters()),
+        "quantization": quantization.facts() if quantization else None,
         "versions": {
             "vqa": __version__,
             "torch": torch.__version__,

@@ -106,7 +106,7 @@ def _export(
     path: Path,
 ) -> None:
     try:
-        with torch.no_grad(), _quiet():
+        with torch.no_grad(), quiet():
             program = torch.onnx.export(
                 module.eval(),
                 kwargs=inputs,
@@ -169,7 +169,7 @@ def _graphs(graph: onnx.GraphProto) -> Iterator[onnx.GraphProto]:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Keep the exporter's own remarks out of stderr; what it cannot do, it raises."""
     disabled = logging.root.manager.disable
     logging.disable(logging.WARNING)
