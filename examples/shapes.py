@@ -5,16 +5,25 @@
 writes OUT/images/*.png (64x64) and OUT/train.csv, val.csv and test.csv with the columns image,
 question, answer, question_type and question_id. The same seed draws the same bytes. Images of
 test are never in train. Answers are balanced, so that the question alone gives little away.
+
+OUT/boxes.json says where everything is: under `shapes`, for each image, its shapes with
+their boxes (left, top, right, bottom; right and bottom are the first pixels outside), and under
+`asked`, for each question about one shape alone, the number of that shape in its image. These are
+the questions for the colour, the kind or the place of a shape, and those for something that is
+there once ("is there a red circle?" - "yes"). Those for a number, and for what is not there, ask
+for no single shape.
 """
 
 from __future__ import annotations
 
 import argparse
 import csv
+import json
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageDraw
@@ -44,7 +53,9 @@ class Shape:
 
 
 Scene = list[Shape]
-Asked = Iterator[tuple[str, str]]
+Asked = Iterator[tuple[str, str, Shape | None]]
+"""Question, answer, and the one shape that it is about."""
+Box = tuple[int, int, int, int]
 Rng = np.random.Generator
 
 
@@ -79,9 +90,13 @@ def background(rng: Rng) -> np.ndarray:
     return first * (1 - mix) + second * mix
 
 
-def draw(scene: Scene, rng: Rng) -> Image.Image:
-    """Paint the shapes of `scene` on a background, at jittered places and sizes."""
+def draw(scene: Scene, rng: Rng) -> tuple[Image.Image, list[Box]]:
+    """Paint the shapes of `scene` on a background, at jittered places and sizes.
+
+    Returns the picture and the box of each shape.
+    """
     picture = background(rng)
+    boxes = []
     for shape in scene:
         radius = rng.uniform(12.0, 14.5)
         slack = SIDE / 4 - radius - 1
@@ -89,7 +104,14 @@ def draw(scene: Scene, rng: Rng) -> Image.Image:
         mask = shape_mask(shape.kind, x, y, radius)[..., None]
         color = np.clip(np.array(COLORS[shape.color]) + rng.uniform(-12, 12, 3), 0, 255)
         picture = picture * (1 - mask) + color * mask
-    return Image.fromarray(np.clip(np.rint(picture), 0, 255).astype(np.uint8))
+        boxes.append(box_of(mask[..., 0]))
+    return Image.fromarray(np.clip(np.rint(picture), 0, 255).astype(np.uint8)), boxes
+
+
+def box_of(mask: np.ndarray) -> Box:
+    """Return the smallest box around what a mask (SIDE, SIDE) covers."""
+    columns, rows = (np.flatnonzero(mask.any(axis=axis)) for axis in (0, 1))
+    return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
 
 
 def shape_mask(kind: str, x: float, y: float, radius: float, fine: int = 4) -> np.ndarray:
@@ -109,7 +131,7 @@ def shape_mask(kind: str, x: float, y: float, radius: float, fine: int = 4) -> n
     return np.asarray(canvas.resize((SIDE, SIDE), Image.Resampling.BOX)) / 255
 
 
-# --- questions: each function yields (question, answer) of one question type
+# --- questions: each function yields those of one question type
 
 
 def color_questions(scene: Scene, rng: Rng) -> Asked:
@@ -122,9 +144,10 @@ def color_questions(scene: Scene, rng: Rng) -> Asked:
                 "what is the color of the {}?",
                 "which color does the {} have?",
             )
-            yield pick(rng, phrases).format(shape.kind), shape.color
+            yield pick(rng, phrases).format(shape.kind), shape.color, shape
     if len(scene) == 1:
-        yield pick(rng, ("what color is the shape?", "which color is it?")), scene[0].color
+        phrases = ("what color is the shape?", "which color is it?")
+        yield pick(rng, phrases), scene[0].color, scene[0]
 
 
 def shape_questions(scene: Scene, rng: Rng) -> Asked:
@@ -137,19 +160,20 @@ def shape_questions(scene: Scene, rng: Rng) -> Asked:
                 "what is the {} shape?",
                 "which shape has the color {}?",
             )
-            yield pick(rng, phrases).format(shape.color), shape.kind
+            yield pick(rng, phrases).format(shape.color), shape.kind, shape
     if len(scene) == 1:
-        yield pick(rng, ("what shape is there?", "which shape is this?")), scene[0].kind
+        phrases = ("what shape is there?", "which shape is this?")
+        yield pick(rng, phrases), scene[0].kind, scene[0]
 
 
 def count_questions(scene: Scene, rng: Rng) -> Asked:
     """Ask for the number of all shapes, and of one kind (a number drawn first, then a kind)."""
     phrases = ("how many {} are there?", "what is the number of {}?", "how many {} do you see?")
-    yield pick(rng, phrases).format("shapes"), str(len(scene))
+    yield pick(rng, phrases).format("shapes"), str(len(scene)), None
     counts = {kind: sum(shape.kind == kind for shape in scene) for kind in KINDS}
     number = int(pick(rng, sorted({str(n) for n in counts.values()})))
     kind = pick(rng, [kind for kind, n in counts.items() if n == number])
-    yield pick(rng, phrases).format(f"{kind}s"), str(number)
+    yield pick(rng, phrases).format(f"{kind}s"), str(number), None
 
 
 def position_questions(scene: Scene, rng: Rng) -> Asked:
@@ -161,7 +185,7 @@ def position_questions(scene: Scene, rng: Rng) -> Asked:
         names += [f"{shape.color} shape"] if colors[shape.color] == 1 else []
         if names:
             phrases = ("where is the {}?", "in which corner is the {}?", "where do you see the {}?")
-            yield pick(rng, phrases).format(pick(rng, names)), CELLS[shape.cell]
+            yield pick(rng, phrases).format(pick(rng, names)), CELLS[shape.cell], shape
     sides = {"on the left": (0, 0), "on the right": (0, 1), "at the top": (1, 0)}
     sides["at the bottom"] = (1, 1)
     alone = {
@@ -172,7 +196,7 @@ def position_questions(scene: Scene, rng: Rng) -> Asked:
     if alone:
         side = pick(rng, list(alone))
         phrases = ("what shape is {}?", "which shape do you see {}?", "what is {}?")
-        yield pick(rng, phrases).format(side), alone[side].kind
+        yield pick(rng, phrases).format(side), alone[side].kind, alone[side]
 
 
 def yes_no_questions(scene: Scene, rng: Rng) -> Asked:
@@ -192,7 +216,9 @@ def yes_no_questions(scene: Scene, rng: Rng) -> Asked:
     phrases = ("is there a {}?", "do you see a {}?", "does the image have a {}?")
     index = 0 if rng.random() < 0.5 else int(rng.integers(1, len(pairs)))
     for names, answer in zip(pairs[index], ("yes", "no"), strict=True):
-        yield pick(rng, phrases).format(pick(rng, names)), answer
+        phrase, name = pick(rng, phrases), pick(rng, names)
+        fitting = [s for s in scene if set(name.split()) <= {s.color, s.kind, "shape"}]
+        yield phrase.format(name), answer, fitting[0] if len(fitting) == 1 else None
 
 
 QUESTIONS: dict[str, tuple[Callable[[Scene, Rng], Asked], int]] = {
@@ -205,43 +231,59 @@ QUESTIONS: dict[str, tuple[Callable[[Scene, Rng], Asked], int]] = {
 """Question type -> how to ask, and at most how often for an image."""
 
 
-def ask(scene: Scene, rng: Rng) -> Iterator[tuple[str, str, str]]:
-    """Yield (question, answer, question type) for one scene."""
+def ask(scene: Scene, rng: Rng) -> Iterator[tuple[str, str, str, Shape | None]]:
+    """Yield (question, answer, question type, the shape asked for) for one scene."""
     for question_type, (questions, most) in QUESTIONS.items():
         asked = list(questions(scene, rng))
         for index in sorted(rng.permutation(len(asked))[:most]):
-            yield (*asked[index], question_type)
+            question, answer, shape = asked[index]
+            yield question, answer, question_type, shape
 
 
 # --- files
 
 
-def write_split(out: Path, split: str, number: int, seed: int, seen: set[bytes]) -> int:
-    """Draw `number` images that are not in `seen`, write them and their csv; return the rows."""
+Places = dict[str, dict[str, Any]]
+"""What boxes.json holds."""
+
+
+def write_split(
+    out: Path, split: str, number: int, seed: int, seen: set[bytes], places: Places
+) -> int:
+    """Draw `number` images that are not in `seen`, write them and their csv; return the rows.
+
+    What is where is added to `places`.
+    """
     rng = np.random.default_rng([seed, list(SHARES).index(split)])
     rows = 0
     with (out / f"{split}.csv").open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(COLUMNS)
         for index in range(number):
-            scene, image = unseen(rng, seen)
+            scene, image, boxes = unseen(rng, seen)
             name = f"images/{split}_{index:04d}.png"
             image.save(out / name)
-            for k, (question, answer, question_type) in enumerate(ask(scene, rng)):
+            places["shapes"][name] = [
+                {"kind": shape.kind, "color": shape.color, "box": box}
+                for shape, box in zip(scene, boxes, strict=True)
+            ]
+            for k, (question, answer, question_type, shape) in enumerate(ask(scene, rng)):
                 question_id = f"{split}-{index:04d}-{k:02d}"
+                if shape is not None:
+                    places["asked"][question_id] = scene.index(shape)
                 writer.writerow((name, question, answer, question_type, question_id))
                 rows += 1
     return rows
 
 
-def unseen(rng: Rng, seen: set[bytes]) -> tuple[Scene, Image.Image]:
+def unseen(rng: Rng, seen: set[bytes]) -> tuple[Scene, Image.Image, list[Box]]:
     """Draw until the picture is a new one, and note it in `seen`."""
     while True:
         scene = draw_scene(rng)
-        image = draw(scene, rng)
+        image, boxes = draw(scene, rng)
         if image.tobytes() not in seen:
             seen.add(image.tobytes())
-            return scene, image
+            return scene, image, boxes
 
 
 def main() -> None:
@@ -255,10 +297,13 @@ def main() -> None:
         parser.error(f"--images must be at least 20, got {arguments.images}")
     (arguments.out / "images").mkdir(parents=True, exist_ok=True)
     seen: set[bytes] = set()
+    places: Places = {"shapes": {}, "asked": {}}
     for split, share in SHARES.items():
         number = round(arguments.images * share)
-        rows = write_split(arguments.out, split, number, arguments.seed, seen)
+        rows = write_split(arguments.out, split, number, arguments.seed, seen, places)
         print(f"{arguments.out / split}.csv: {number} images, {rows} questions")
+    text = json.dumps(places, separators=(",", ":")).replace('"images/', '\n"images/')
+    (arguments.out / "boxes.json").write_text(text + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

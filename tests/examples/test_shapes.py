@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import subprocess
 import sys
 from collections import Counter, defaultdict
@@ -90,3 +91,26 @@ def test_too_few_images_is_a_usage_error(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert "--images must be at least 20, got 3" in done.stderr
     assert not (tmp_path / "out").exists()
+
+
+def test_boxes_hold_the_shapes_that_are_asked_for(shapes: Path) -> None:
+    places = json.loads((shapes / "boxes.json").read_text(encoding="utf-8"))
+    colors = set()
+    for row in rows(shapes, "test"):
+        number = places["asked"].get(row["question_id"])
+        assert number is None or row["question_type"] != "count"
+        assert number is None or row["answer"] != "no"
+        assert number is not None or row["question_type"] in ("count", "yes/no")
+        if number is None:
+            continue
+        shape = places["shapes"][row["image"]][number]
+        left, top, right, bottom = shape["box"]
+        assert 0 <= left < right <= 64
+        assert 0 <= top < bottom <= 64
+        if row["question_type"] in ("color", "shape"):
+            assert row["answer"] in (shape["color"], shape["kind"])
+        with Image.open(shapes / row["image"]) as image:
+            middle = image.getpixel(((left + right) // 2, (top + bottom) // 2))
+        colors.add((shape["color"], max(range(3), key=lambda channel: middle[channel])))
+    assert colors >= {("red", 0), ("green", 1), ("blue", 2)}
+    assert not colors & {("red", 1), ("red", 2), ("blue", 0), ("blue", 1), ("green", 0)}

@@ -18,6 +18,7 @@ from vqa_cli.errors import SettingsError
 
 if TYPE_CHECKING:
     from vqa_cli.inference.answerer import Answerer
+    from vqa_cli.inference.image_sources import LazyImage
 
 
 @with_settings(DeviceSettings)
@@ -71,6 +72,14 @@ def ask(
     allow_url: Annotated[
         bool, typer.Option("--allow-url", help="Fetch images from http(s) URLs.")
     ] = False,
+    explain: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="PICTURE",
+            help="Draw where the model looked and which words counted; several questions: a number"
+            " goes before the suffix.",
+        ),
+    ] = None,
     max_pixels: Annotated[
         int, typer.Option(min=1, help="Refuse images of more pixels.")
     ] = PrepareSettings.max_pixels,
@@ -84,7 +93,7 @@ def ask(
     With --top-k each line is an answer, a tab and its confidence; an empty line parts questions.
     """
     words = [*([] if image is None else [image]), *(questions or [])]
-    check_usage(words, batch, images, interactive=interactive)
+    check_usage(words, batch, images, interactive=interactive, explain=explain is not None)
     device = settings[DeviceSettings]
     if allow_url and device.offline:
         raise SettingsError("--allow-url fetches images, which --offline forbids; leave out one")
@@ -111,10 +120,10 @@ def ask(
 
         ask_in_turn(asking, image)
     else:
-        ask_once(asking, words[0], words[1:])
+        ask_once(asking, words[0], words[1:], explain)
 
 
-def ask_once(asking: Asking, image: str, questions: Sequence[str]) -> None:
+def ask_once(asking: Asking, image: str, questions: Sequence[str], explain: Path | None) -> None:
     """Answer questions about one image; what cannot be read ends it."""
     from vqa_cli.inference.image_sources import STDIN, LazyImage, open_image, read_stdin, shown
 
@@ -122,10 +131,33 @@ def ask_once(asking: Asking, image: str, questions: Sequence[str]) -> None:
         source: str | LazyImage = LazyImage(STDIN, partial(bytes, read_stdin()))
     else:
         source = open_image(image, allow_url=asking.allow_url)
+    if explain is not None:
+        ask_explained(asking, image, source, questions, explain)
+        return
     answerer = asking.load()
     predictions = answerer.ask(source, list(questions), top_k=asking.answers.top_k)
     for question in questions:
         asking.warn_if_cut(answerer, question)
     for prediction in predictions:
         asking.answers.write(shown(image), prediction)
+    asking.answers.finish(asking.console)
+
+
+def ask_explained(
+    asking: Asking, image: str, source: str | LazyImage, questions: Sequence[str], out: Path
+) -> None:
+    """Answer questions about one image, and draw why."""
+    from vqa_cli.inference.explanation_files import explain_to_files, picture_paths, read_source
+    from vqa_cli.inference.image_sources import shown
+
+    paths = picture_paths(out, len(questions))
+    answerer = asking.load()
+    rgb = read_source(source, answerer)
+    predictions = answerer.ask(rgb, list(questions), top_k=asking.answers.top_k)
+    explanations = explain_to_files(answerer, rgb, questions, paths, asking.console)
+    for prediction, explanation, path in zip(predictions, explanations, paths, strict=True):
+        asking.warn_if_cut(answerer, prediction.question)
+        record = {"explanation": {"picture": str(path), **explanation.to_json()}}
+        asking.answers.write(shown(image), prediction, more=record)
+        asking.console.notice(f"drawn: {path}")
     asking.answers.finish(asking.console)

@@ -37,15 +37,23 @@ class Answers:
     named: list[str] = field(default_factory=list)
 
     def write(
-        self, image: str, prediction: Prediction, ids: Mapping[str, Any] | None = None
+        self,
+        image: str,
+        prediction: Prediction,
+        ids: Mapping[str, Any] | None = None,
+        more: Mapping[str, Any] | None = None,
     ) -> None:
-        """Say what the model answered."""
+        """Say what the model answered.
+
+        ids, more: what a JSON record has besides, at its beginning and at its end.
+        """
         sure = [a for a in prediction.answers if a.confidence >= self.min_confidence]
         first = self.asked == 0
         self.asked += 1
         self.unsure += not sure
         if self.as_json:
-            _say_json({**(ids or {}), **_record(image, prediction, unsure=not sure)})
+            record = _record(image, prediction, unsure=not sure)
+            _say_json({**(ids or {}), **record, **(more or {})})
             return
         lines = [UNSURE] if not sure else [self._line(answer) for answer in sure]
         if self.columns:
@@ -63,10 +71,12 @@ class Answers:
         """Say that something could not be asked: in a record, or else on stderr."""
         self.asked += 1
         self.failed += 1
+        if not self.as_json:
+            self.console.warn(f"{place}{error}")
+            return
         if len(self.named) < NAMED:
             self.named.append(f"{place}{error}")
-        if self.as_json:
-            _say_json({**record, "error": error})
+        _say_json({**record, "error": error})
 
     def flush(self) -> None:
         """Let a reader who waits have what was said."""

@@ -13,7 +13,12 @@ WAYS = "vqa ask IMAGE QUESTION..., vqa ask -i IMAGE, or vqa ask --batch FILE"
 
 
 def check_usage(
-    words: Sequence[str], batch: str | None, images: str | None, *, interactive: bool
+    words: Sequence[str],
+    batch: str | None,
+    images: str | None,
+    *,
+    interactive: bool,
+    explain: bool,
 ) -> None:
     """Raise SettingsError where the words do not go with the way of asking.
 
@@ -23,6 +28,11 @@ def check_usage(
     chosen = [way for way, given in ways.items() if given]
     if len(chosen) > 1:
         raise SettingsError(f"{' and '.join(chosen)} cannot go together: they are ways to ask")
+    if explain and chosen:
+        raise SettingsError(
+            f"--explain draws the answers about one image, and does not go with {chosen[0]}: vqa"
+            " ask IMAGE QUESTION... --explain PICTURE"
+        )
     if batch is not None and words:
         raise SettingsError(f"--batch brings its images and questions; {words[0]!r} is too much")
     if images is not None:

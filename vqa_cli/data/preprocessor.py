@@ -84,17 +84,24 @@ class ImageTransform:
 
     def pixels(self, image: Image.Image) -> NDArray[np.uint8]:
         """Resize an RGB image: uint8 (H, W, 3)."""
+        left, top, width, height = self.place(image.width, image.height)
         if self.resize == "squash":
-            return np.asarray(self._resized(image, self.width, self.height))
-        ratio = max(image.height / self.height, image.width / self.width)
-        height, width = max(1, round(image.height / ratio)), max(1, round(image.width / ratio))
-        top, left = (self.height - height) // 2, (self.width - width) // 2
+            return np.asarray(self._resized(image, width, height))
         canvas = np.empty((self.height, self.width, 3), dtype=np.uint8)
         canvas[:] = [round(255 * value) for value in self.mean]
         canvas[top : top + height, left : left + width] = np.asarray(
             self._resized(image, width, height)
         )
         return canvas
+
+    def place(self, width: int, height: int) -> tuple[int, int, int, int]:
+        """Where an image of this size comes to lie: left, top, width and height, in pixels."""
+        if self.resize == "squash":
+            return 0, 0, self.width, self.height
+        ratio = max(height / self.height, width / self.width)
+        placed_width, placed_height = max(1, round(width / ratio)), max(1, round(height / ratio))
+        left, top = (self.width - placed_width) // 2, (self.height - placed_height) // 2
+        return left, top, placed_width, placed_height
 
     def _resized(self, image: Image.Image, width: int, height: int) -> Image.Image:
         if image.size == (width, height):
