@@ -70,10 +70,12 @@ def _write(asking: Asking, request: Request, outcome: Outcome) -> None:
     if outcome.prediction is not None:
         answers.write(str(image), outcome.prediction, request.ids)
         return
-    error = str(outcome.error)
+    error = one_line(str(outcome.error))
     record: dict[str, Any] = {**request.ids}
     if request.line is not None:
         record["line"] = request.line
     record |= {"image": image, "question": outcome.question}
     place = "" if request.line is None else f"line {request.line:,}: "
-    answers.fail(one_line(error), place, record)
+    answers.fail(error, place, record)
+    if not answers.as_json:
+        asking.console.warn(error)

@@ -68,15 +68,13 @@ class Answers:
         return answer.text if self.top_k == 1 else f"{answer.text}\t{answer.confidence:.2f}"
 
     def fail(self, error: str, place: str, record: Mapping[str, Any]) -> None:
-        """Say that something could not be asked: in a record, or else on stderr."""
+        """Count what could not be asked, and say so in a record where there are such."""
         self.asked += 1
         self.failed += 1
-        if not self.as_json:
-            self.console.warn(f"{place}{error}")
-            return
-        if len(self.named) < NAMED:
-            self.named.append(f"{place}{error}")
-        _say_json({**record, "error": error})
+        if self.as_json:
+            if len(self.named) < NAMED:
+                self.named.append(f"{place}{error}")
+            _say_json({**record, "error": error})
 
     def flush(self) -> None:
         """Let a reader who waits have what was said."""
@@ -92,11 +90,11 @@ class Answers:
         if self.failed:
             if self.unsure:
                 console.warn(unsure)
+            failed = f"{self.failed:,} of {self.asked:,} question(s) could not be asked"
+            if not self.as_json:  # each was told when it failed
+                raise DataError(failed)
             more = [f"and {self.failed - NAMED:,} more"] if self.failed > NAMED else []
-            raise DataError(
-                f"{self.failed:,} of {self.asked:,} question(s) could not be asked:",
-                [*self.named, *more],
-            )
+            raise DataError(f"{failed}:", [*self.named, *more])
         if self.unsure:
             raise UnsureError(unsure)
 
