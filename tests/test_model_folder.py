@@ -7,6 +7,7 @@ import pytest
 
 from vqa_cli.errors import ModelError
 from vqa_cli.model_folder import (
+    DEMO_MODEL,
     Confidence,
     check_checksums,
     check_complete,
@@ -187,3 +188,17 @@ def test_a_ceiling_is_a_share(tmp_path: Path, value: str) -> None:
     (tmp_path / "calibration.json").write_text(content)
     with pytest.raises(ModelError, match=r"damaged: the ceiling is .*above 0 and at most 1"):
         read_confidence(tmp_path)
+
+
+def test_demo_is_the_model_that_ships_unless_one_of_that_name_is_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert resolve_model("demo") == DEMO_MODEL
+    (tmp_path / "demo").mkdir()  # where `make demo` keeps its data
+    assert resolve_model("demo") == DEMO_MODEL
+    assert resolve_model("./demo") == Path("demo")
+    (tmp_path / "demo" / "config.json").write_text("{}")
+    assert resolve_model("demo") == Path("demo")
+    monkeypatch.setenv("VQA_MODEL", "demo")
+    assert resolve_model() == Path("demo")

@@ -93,7 +93,7 @@ def _table(quantization: Quantization) -> str:
     return "\n".join(
         [
             f"{'':24}{'float':>12}{'int8':>12}",
-            f"{'size':24}{_size(before.bytes):>12}{_size(after.bytes):>12}",
+            f"{'both graphs':24}{_size(before.bytes):>12}{_size(after.bytes):>12}",
             f"{'one question':24}{before.milliseconds:>9.1f} ms{after.milliseconds:>9.1f} ms",
             f"{'accuracy on val':24}{before.accuracy:>12.4f}{after.accuracy:>12.4f}",
             f"questions of val: {quantization.questions:,}; float stay {quantization.floats}",
