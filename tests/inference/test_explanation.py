@@ -192,6 +192,12 @@ def test_a_run_and_its_export_explain_alike(run_folder: Path, export_folder: Pat
     assert by_run.heat.any()
     np.testing.assert_allclose(by_run.heat, by_export.heat, atol=2e-3)
     assert by_run.answer == by_export.answer
+    assert by_run.attention is not None
+    assert by_run.attention.shape == by_run.heat.shape
+    assert by_run.attention.max() == 1
+    assert by_run.to_json()["attention_peak"] is not None
+    assert by_export.attention is None  # the graphs give answers alone
+    assert by_export.to_json()["attention_peak"] is None
     for one, other in zip(by_run.words, by_export.words, strict=True):
         assert one.importance == pytest.approx(other.importance, abs=1e-3)
 
@@ -219,6 +225,17 @@ def test_the_region_around_the_peak_is_connected() -> None:
     heat[4, 0] = 0.4
     region = around_peak(heat)
     assert sorted(map(tuple, np.argwhere(region).tolist())) == [(1, 1), (1, 2), (1, 3), (2, 3)]
+
+
+def test_attention_is_a_map_of_the_image_without_its_letterbox() -> None:
+    answerer = LookingAnswerer((32, 16, 64, 32), resize="letterbox")
+    looks = np.zeros((1, 4, 4), np.float32)
+    looks[0, 0, 0], looks[0, 1, 3] = 1.0, 0.9  # the first is in the border
+    answerer.attention = lambda *_: looks  # type: ignore[method-assign]
+    explanation = explain(answerer, lit((200, 100), (0.5, 0, 1, 0.5)), WHAT)
+    assert explanation.attention is not None
+    x, y = explanation.to_json()["attention_peak"]
+    assert (x > 130, y < 50) == (True, True)
 
 
 def test_what_cannot_be_asked_cannot_be_explained(tmp_path: Path) -> None:

@@ -102,6 +102,16 @@ class Answerer(ABC):
     ) -> Floats:
         """Score all answers: (B, N, D), (Q,), (Q, L), (Q, L) -> (Q, A), before the calibration."""
 
+    def attention(
+        self, image_tokens: Floats, image_index: Ints, input_ids: Ints, attention_mask: Ints
+    ) -> Floats | None:
+        """Where each question looks in the model's input: (Q, rows, columns), from 0.
+
+        The arguments are those of `logits`. None where the model cannot say: exported graphs give
+        answers alone, and not every fusion attends to the image.
+        """
+        return None
+
     @abstractmethod
     def describe(self) -> str:
         """Say in one line what runs the model, and where."""

@@ -32,6 +32,7 @@ from vqa_cli.inference.explanation_words import without_each_word, words_of
 HEAT_SIDE = 64
 """A heat map has so many rows and columns, whatever the image's shape."""
 SHOWN_ANSWERS = 5
+QUESTION_BATCH = 64
 NOTHING = 1e-3
 """Smaller changes of the log-odds are rounding: the contract of a batch allows them."""
 
@@ -88,6 +89,8 @@ class Explanation:
     hidden_confidence: the answer's while what is at least half as hot as the peak, and around it,
         is hidden.
     prediction: the best answers.
+    attention: like heat, what the fusion attends to; None where the model cannot say. What is
+        attended to may still count for nothing, so that `heat` is what explains.
     """
 
     prediction: Prediction
@@ -102,10 +105,11 @@ class Explanation:
     @property
     def peak(self) -> tuple[int, int] | None:
         """The pixel (x, y) at the hottest place; None where nothing matters."""
-        if not self.heat.any():
-            return None
-        row, column = np.unravel_index(int(self.heat.argmax()), self.heat.shape)
-        rows, columns = self.heat.shape
+        return self._peak_of(self.heat) if self.heat.any() else None
+
+    def _peak_of(self, heat: Floats) -> tuple[int, int]:
+        row, column = np.unravel_index(int(heat.argmax()), heat.shape)
+        rows, columns = heat.shape
         width, height = self.size
         return int((column + 0.5) / columns * width), int((row + 0.5) / rows * height)
 
@@ -132,6 +136,7 @@ class Explanation:
             "peak": self.peak,
             "box": self.box,
             "hidden_confidence": self.hidden_confidence,
+            "attention_peak": None if self.attention is None else self._peak_of(self.attention),
             "words": [
                 {"word": w.text, "importance": w.importance, "confidence": w.confidence}
                 for w in self.words
@@ -181,18 +186,30 @@ def _hidden_logits(
     hider: _Hider, questions: Sequence[str], masks: Floats, report: Reporter
 ) -> list[Floats]:
     """Score all answers behind masks (P, rows, columns): the logits (P, A) of each question."""
-    answerer = hider.answerer
-    ids = answerer.preprocessor.token_ids(questions)
-    logits: list[list[Floats]] = [[] for _ in questions]
-    for start in range(0, len(masks), answerer.image_batch):
+    batch = hider.answerer.image_batch
+    ids = hider.answerer.preprocessor.token_ids(questions)
+    chunks = []
+    for start in range(0, len(masks), batch):
         report.progress("explaining", start, len(masks))
-        tokens = hider.encode(masks[start : start + answerer.image_batch])
-        index = np.arange(len(tokens), dtype=np.int64)
-        for one, parts in zip(ids, logits, strict=True):
-            asked = answerer.preprocessor.pad([one] * len(tokens))
-            parts.append(answerer.logits(tokens, index, *asked))
+        chunks.append(_about_each(hider.answerer, hider.encode(masks[start : start + batch]), ids))
     report.progress("explaining", len(masks), len(masks))
-    return [np.concatenate(parts) for parts in logits]
+    return [np.concatenate(parts) for parts in zip(*chunks, strict=True)]
+
+
+def _about_each(
+    answerer: Answerer, image_tokens: Floats, ids: Sequence[Sequence[int]]
+) -> list[Floats]:
+    """Ask every question about each of B images (B, N, D): the logits (B, A) of each question."""
+    count = len(image_tokens)
+    at_once = max(1, QUESTION_BATCH // count)
+    logits: list[Floats] = []
+    for start in range(0, len(ids), at_once):
+        some = ids[start : start + at_once]
+        index = np.tile(np.arange(count, dtype=np.int64), len(some))
+        rows = [one for one in some for _ in range(count)]
+        asked = answerer.logits(image_tokens, index, *answerer.preprocessor.pad(rows))
+        logits += np.split(asked, len(some))
+    return logits
 
 
 def log_odds(answerer: Answerer, logits: Floats, answer: int) -> NDArray[np.float64]:
@@ -270,6 +287,7 @@ def _explanation(
         size=size,
         hidden_confidence=float(hidden),
         words=tuple(Word(w.text, float(plain - odds), float(c)) for w, odds, c in words),
+        attention=hider.attention(tokens[:1], variants[0]),
     )
 
 
@@ -296,3 +314,16 @@ class _Hider:
             visible = np.asarray(resized)[..., None]
             picture[self.inside] = np.rint(self.mean + (self.part - self.mean) * visible)
         return self.answerer.encode_images(self.answerer.preprocessor.normalize(pictures))
+
+    def attention(self, image_tokens: Floats, ids: Sequence[int]) -> Floats | None:
+        """Where a question looks in the image of tokens (1, N, D), as a heat map; None: unknown."""
+        index = np.zeros(1, dtype=np.int64)
+        asked = self.answerer.preprocessor.pad([ids])
+        found = self.answerer.attention(image_tokens, index, *asked)
+        if found is None:
+            return None
+        height, width = self.pixels.shape[:2]
+        whole = Image.fromarray(found[0]).resize((width, height), Image.Resampling.BILINEAR)
+        part = Image.fromarray(np.ascontiguousarray(np.asarray(whole)[self.inside]))
+        heat = np.asarray(part.resize((HEAT_SIDE, HEAT_SIDE), Image.Resampling.BILINEAR))
+        return (heat / max(float(heat.max()), 1e-12)).astype(np.float32)

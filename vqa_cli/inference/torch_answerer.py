@@ -51,6 +51,18 @@ class TorchAnswerer(Answerer):
         with self._autocast():
             return _array(self.model.answer(*[self._tensor(array) for array in arrays]))
 
+    @torch.inference_mode()
+    def attention(
+        self, image_tokens: Floats, image_index: Ints, input_ids: Ints, attention_mask: Ints
+    ) -> Floats | None:
+        arrays = (image_tokens, image_index, input_ids, attention_mask)
+        grid = self.model.image_encoder.grid
+        with self._autocast():
+            weights = self.model.attention(*[self._tensor(array) for array in arrays])
+        if weights is None or grid is None:
+            return None
+        return _array(weights[:, -grid[0] * grid[1] :].unflatten(1, grid))
+
     def look_up(self, features: Path, digests: Mapping[Path, str]) -> StoredTokens | None:
         if features.is_dir():  # without one, no need for the digest of all weights
             encoder, transform = self.model.image_encoder, self.preprocessor.transform

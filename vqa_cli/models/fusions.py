@@ -68,6 +68,10 @@ class Fusion(nn.Module):
         """Fuse into (Q, 3W)."""
         raise NotImplementedError
 
+    def attention(self, encoded: Encoded) -> Tensor | None:
+        """How much each question looks at each image token (Q,N), of sum 1; None: it cannot say."""
+        return None
+
 
 def join(image: Tensor, question: Tensor) -> Tensor:
     """Image (Q,W) and question (Q,W) -> both and their product (Q,3W)."""
@@ -145,11 +149,21 @@ class AttentionFusion(Fusion):
     def forward(self, encoded: Encoded, encode: Encode) -> Tensor:
         values = self.project(encoded.image_tokens)  # (B,N,W)
         question = self.question(encoded.pooled_question())  # (Q,W)
-        keys = encoded.per_question(self.key(values))  # (Q,N,W), projected once an image
-        scores = self.score(torch.tanh(keys + self.query(question).unsqueeze(1)))  # (Q,N,G)
-        weights = scores.softmax(dim=1).transpose(1, 2)  # (Q,G,N)
+        weights = self._weights(encoded, values, question)
         glimpses = weights @ encoded.per_question(values)  # (Q,G,W)
         return join(self.image(glimpses.flatten(1)), question)
+
+    def attention(self, encoded: Encoded) -> Tensor:
+        """The mean of the glimpses."""
+        values = self.project(encoded.image_tokens)  # (B,N,W)
+        question = self.question(encoded.pooled_question())  # (Q,W)
+        return self._weights(encoded, values, question).mean(1)
+
+    def _weights(self, encoded: Encoded, values: Tensor, question: Tensor) -> Tensor:
+        """Where each glimpse looks: values (B,N,W), question (Q,W) -> (Q,G,N)."""
+        keys = encoded.per_question(self.key(values))  # (Q,N,W), projected once an image
+        scores = self.score(torch.tanh(keys + self.query(question).unsqueeze(1)))  # (Q,N,G)
+        return scores.softmax(dim=1).transpose(1, 2)
 
 
 class CrossAttention(nn.Module):
@@ -181,6 +195,12 @@ class CrossAttention(nn.Module):
         stream = stream + self.out(attended.transpose(1, 2).flatten(2))
         return stream + self.think(stream)
 
+    def weights(self, stream: Tensor, other: Tensor) -> Tensor:
+        """What `forward` attends to: stream (Q,S,W), other (Q,T,W) -> (Q,h,S,T), of sum 1."""
+        query = self._heads(self.query(self.norm(stream)))
+        key, _ = map(self._heads, self.key_value(self.norm_other(other)).chunk(2, dim=-1))
+        return (query @ key.transpose(2, 3) / query.shape[-1] ** 0.5).softmax(-1)
+
     def _heads(self, tokens: Tensor) -> Tensor:
         return tokens.unflatten(-1, (self.heads, -1)).transpose(1, 2)  # (Q,T,W) -> (Q,h,T,W/h)
 
@@ -205,13 +225,27 @@ class CrossFusion(Fusion):
         self.question = pooled_projection(width, width, sizes.dropout)
 
     def forward(self, encoded: Encoded, encode: Encode) -> Tensor:
-        image = encoded.per_question(self.project_image(encoded.image_tokens))  # (Q,N,W)
-        question = self.project_question(encoded.question_tokens)  # (Q,L,W)
-        mask = encoded.attention_mask.bool()[:, None, None, :]  # (Q,1,1,L)
+        image, question, mask = self._begin(encoded)
         for to_question, to_image in zip(self.to_question, self.to_image, strict=True):
             question, image = to_question(question, image), to_image(image, question, mask)
         pooled = masked_mean(question, encoded.attention_mask)
         return join(self.image(image.mean(1)), self.question(pooled))
+
+    def attention(self, encoded: Encoded) -> Tensor:
+        """The last layer's, from question to image: the mean of its heads and question tokens."""
+        image, question, mask = self._begin(encoded)
+        layers = list(zip(self.to_question, self.to_image, strict=True))
+        for to_question, to_image in layers[:-1]:
+            question, image = to_question(question, image), to_image(image, question, mask)
+        last = layers[-1][0]
+        assert isinstance(last, CrossAttention)
+        return masked_mean(last.weights(question, image).mean(1), encoded.attention_mask)
+
+    def _begin(self, encoded: Encoded) -> tuple[Tensor, Tensor, Tensor]:
+        """The two streams, (Q,N,W) and (Q,L,W), and the mask of the question's (Q,1,1,L)."""
+        image = encoded.per_question(self.project_image(encoded.image_tokens))
+        question = self.project_question(encoded.question_tokens)
+        return image, question, encoded.attention_mask.bool()[:, None, None, :]
 
 
 class JointFusion(Fusion):

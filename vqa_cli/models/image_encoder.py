@@ -81,6 +81,17 @@ class ImageEncoder(nn.Module):
         return features.flatten(2).transpose(1, 2)  # (B,D,H',W') -> (B,N,D)
 
     @property
+    def grid(self) -> tuple[int, int] | None:
+        """The rows and columns in which the last of its tokens lie; None where they lie in none.
+
+        A ViT's class and register tokens come before them.
+        """
+        count = self.tokens - int(getattr(self.backbone, "num_prefix_tokens", 0))
+        height, width = self.config.image_size
+        rows = round((count * height / width) ** 0.5)
+        return (rows, count // rows) if rows and count % rows == 0 else None
+
+    @property
     def name(self) -> str:
         """What kind of network it is, for messages."""
         return self.config.architecture

@@ -165,6 +165,18 @@ class VQAModel(nn.Module):
         encoded = Encoded(image_tokens, image_index, question_tokens, attention_mask)
         return self.head(self.joint(encoded))
 
+    def attention(
+        self, image_tokens: Tensor, image_index: Tensor, input_ids: Tensor, attention_mask: Tensor
+    ) -> Tensor | None:
+        """How much each question looks at each image token (Q,N); None: the fusion cannot say.
+
+        The arguments are those of `answer`.
+        """
+        question_tokens = self.encode_questions(input_ids, attention_mask)
+        return self.fusion.attention(
+            Encoded(image_tokens, image_index, question_tokens, attention_mask)
+        )
+
     def forward(self, image_index: Tensor, attention_mask: Tensor, **inputs: Any) -> Tensor:
         """Give logits (Q,A); the inputs are those of `encode`."""
         return self.head(self.joint(self.encode(image_index, attention_mask, **inputs)))
