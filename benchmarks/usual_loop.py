@@ -7,8 +7,9 @@ DataLoader with workers batches them; transformers' Trainer runs both encoders f
 in every epoch and scores val after each. The model is `vqa finetune`'s own, built from the same
 seed, so that weights, fusion and head are the same, and so are batch size, rates and schedule.
 
-Prints one JSON object: steps, questions a second of training, seconds (of training and scoring),
-the val accuracy of each epoch. With --steps it stops after so many steps and scores nothing.
+Prints one JSON object: steps, questions a second of training, CPU seconds a question (workers
+too), seconds (of training and scoring), the val accuracy of each epoch. With --steps it stops
+after so many steps and scores nothing.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+import psutil
 import torch
 import torch.nn.functional as F
 from PIL import Image
@@ -121,13 +123,17 @@ class OneImageAQuestion(nn.Module):
 
 
 class Clock(TrainerCallback):  # type: ignore[misc]  # transformers has no types
-    """When each step ended."""
+    """When each step ended, and how much CPU time it was by then, the workers' too."""
 
     def __init__(self) -> None:
         self.ends: list[float] = []
+        self.processor: list[float] = []
 
     def on_step_end(self, *_: Any, **__: Any) -> None:
+        own = psutil.Process()
+        times = [process.cpu_times() for process in (own, *own.children(recursive=True))]
         self.ends.append(time.perf_counter())
+        self.processor.append(sum(spent.user + spent.system for spent in times))
 
 
 def optimizer_for(model: VQAModel) -> torch.optim.AdamW:
@@ -205,12 +211,14 @@ def train(options: argparse.Namespace, folder: Path) -> Item:
     began = time.perf_counter()
     trainer.train()
     seconds = time.perf_counter() - began
-    ends = clock.ends[WARM_UP_STEPS - 1 :]
+    ends, processor = clock.ends[WARM_UP_STEPS - 1 :], clock.processor[WARM_UP_STEPS - 1 :]
+    timed = (len(ends) - 1) * options.batch_size
     scores = [e["eval_accuracy"] for e in trainer.state.log_history if "eval_accuracy" in e]
     return {
         "tuning": options.tuning,
         "steps": len(clock.ends),
-        "questions_per_second": (len(ends) - 1) * options.batch_size / (ends[-1] - ends[0]),
+        "questions_per_second": timed / (ends[-1] - ends[0]),
+        "cpu_seconds_a_question": (processor[-1] - processor[0]) / timed,
         "seconds": seconds,
         "val_accuracy": scores,
     }
