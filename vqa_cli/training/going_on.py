@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 from contextlib import nullcontext
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from accelerate import Accelerator
 
+from vqa_cli.config import TrainSettings
 from vqa_cli.console import Reporter
 from vqa_cli.data.prepared import PreparedDataset
 from vqa_cli.device import Device
@@ -17,6 +18,7 @@ from vqa_cli.training.batch_size import find_batch_size, keep_batch_size
 from vqa_cli.training.beginning import Beginning
 from vqa_cli.training.finishing import FinetuneResult, finish
 from vqa_cli.training.learner import Learner
+from vqa_cli.training.old_data import OldData
 from vqa_cli.training.optimizer import copy_into
 from vqa_cli.training.processes import lost_ones_told, wait_for_everyone
 from vqa_cli.training.recipe import OnEpoch, Trainer
@@ -48,6 +50,21 @@ def go_on(
         return _train(run, data, device, accelerator, report, started, on_epoch)
 
 
+@dataclass
+class _Ready:
+    """A run that has all it needs for its next step."""
+
+    run: Path
+    beginning: Beginning
+    settings: TrainSettings
+    learner: Learner
+    learning: Learning
+    task: Task
+    old: OldData | None
+    progress: Progress
+    accelerator: Accelerator
+
+
 def _train(
     run: Path,
     data: PreparedDataset,
@@ -58,6 +75,35 @@ def _train(
     on_epoch: OnEpoch | None,
 ) -> FinetuneResult:
     """Make the features, train, and write the finished folder."""
+    ready = _made_ready(run, data, device, accelerator, report)
+    diverged = _steps(ready, report, started, on_epoch)
+    best = ready.progress.best_epoch
+    if diverged and not best:
+        raise ModelError(f"{diverged.message}; no epoch was finished. {LOWER_RATE}") from diverged
+    seconds = time.monotonic() - started
+    result = FinetuneResult.of(run, ready.progress, seconds, accelerator.is_main_process)
+    if ready.old is not None:
+        told = ready.old.told(ready.progress.old_accuracy, _score_old(ready))
+        result = replace(result, old=told)
+    if accelerator.is_main_process:
+        _finish(ready, result)
+    wait_for_everyone()
+    if diverged:
+        raise ModelError(
+            f"{diverged.message}; the weights of epoch {best}, the best so far, are kept in {run}. "
+            f"{LOWER_RATE}"
+        ) from diverged
+    return result
+
+
+def _made_ready(
+    run: Path,
+    data: PreparedDataset,
+    device: Device,
+    accelerator: Accelerator,
+    report: Reporter,
+) -> _Ready:
+    """Build what learns, make the features, and go back to where the run stands."""
     beginning = Beginning.of(run)
     settings = beginning.train
     learner, tuning = beginning.learner()
@@ -81,44 +127,35 @@ def _train(
     report.notice(
         f"training on {len(task.rows):,} questions, epochs: {settings.epochs}; run folder {run}"
     )
-    deadline = started + 60 * settings.max_minutes if settings.max_minutes else None
-    diverged = None
-    tracker = beginning.track.track if accelerator.is_main_process else "none"
-    shown = beginning.checkpoint.config["settings"]
+    return _Ready(run, beginning, settings, learner, learning, task, old, progress, accelerator)
+
+
+def _steps(
+    ready: _Ready, report: Reporter, started: float, on_epoch: OnEpoch | None
+) -> DivergedError | None:
+    """Take the run's steps; give the error of a loss that is no number any more."""
+    minutes = ready.settings.max_minutes
+    tracker = ready.beginning.track.track if ready.accelerator.is_main_process else "none"
+    shown = ready.beginning.checkpoint.config["settings"]
     try:
-        with tracking(tracker, run, progress.step, shown, report) as told:
+        with tracking(tracker, ready.run, ready.progress.step, shown, report) as told:
             Trainer(
-                run,
-                learner,
-                learning,
-                task,
-                settings,
-                progress,
-                accelerator,
+                ready.run,
+                ready.learner,
+                ready.learning,
+                ready.task,
+                ready.settings,
+                ready.progress,
+                ready.accelerator,
                 report,
-                deadline=deadline,
+                deadline=started + 60 * minutes if minutes else None,
                 on_epoch=on_epoch,
                 tracker=told,
             ).train()
     except DivergedError as error:
-        diverged = error
-        progress.stopped = error.message
-    if diverged and not progress.best_epoch:
-        raise ModelError(f"{diverged.message}; no epoch was finished. {LOWER_RATE}") from diverged
-    seconds = time.monotonic() - started
-    result = FinetuneResult.of(run, progress, seconds, accelerator.is_main_process)
-    if old is not None:
-        after = _score_old(run, learner, learning, task, accelerator)
-        result = replace(result, old=old.told(progress.old_accuracy, after))
-    if accelerator.is_main_process:
-        _finish(beginning, learner, learning, task, result)
-    wait_for_everyone()
-    if diverged:
-        raise ModelError(
-            f"{diverged.message}; the weights of epoch {progress.best_epoch}, the best so far, "
-            f"are kept in {run}. {LOWER_RATE}"
-        ) from diverged
-    return result
+        ready.progress.stopped = error.message
+        return error
+    return None
 
 
 def _resumed(run: Path, learning: Learning, accelerator: Accelerator, report: Reporter) -> Progress:
@@ -130,27 +167,19 @@ def _resumed(run: Path, learning: Learning, accelerator: Accelerator, report: Re
     return progress
 
 
-def _score_old(
-    run: Path, learner: Learner, learning: Learning, task: Task, accelerator: Accelerator
-) -> float | None:
+def _score_old(ready: _Ready) -> float | None:
     """The accuracy of the best weights on the old data, where it can be scored."""
-    if task.old is None:
+    if ready.task.old is None:
         return None
     wait_for_everyone()  # rank 0 writes the best weights
-    copy_into(learning.learned, load_best(run))
-    return task.old.score(learner.model, accelerator).accuracy
+    copy_into(ready.learning.learned, load_best(ready.run))
+    return ready.task.old.score(ready.learner.model, ready.accelerator).accuracy
 
 
-def _finish(
-    beginning: Beginning,
-    learner: Learner,
-    learning: Learning,
-    task: Task,
-    result: FinetuneResult,
-) -> None:
+def _finish(ready: _Ready, result: FinetuneResult) -> None:
     """Calibrate the best weights and write the finished run."""
-    copy_into(learning.learned, load_best(result.run))
-    model = learner.model
-    confidence = task.validation.confidence(model, next(model.parameters()).device)
-    weights = learning.tuning.merged()
-    finish(result.run, beginning.checkpoint.config, weights, confidence, result)
+    copy_into(ready.learning.learned, load_best(ready.run))
+    model = ready.learner.model
+    confidence = ready.task.validation.confidence(model, ready.accelerator.device)
+    weights = ready.learning.tuning.merged()
+    finish(ready.run, ready.beginning.checkpoint.config, weights, confidence, result)
