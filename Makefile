@@ -11,7 +11,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --retries 10
 
 .DEFAULT_GOAL := help
-.PHONY: help install check format test test-slow demo bench bench-prepare bench-evaluate bench-training clean
+.PHONY: help install check format test test-slow demo demo-model bench bench-prepare bench-evaluate bench-training clean
 
 help: ## Say what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/make \1\t\2/' | expand -t 18
@@ -36,6 +36,10 @@ test-slow: $(VENV)/.installed-dev ## The tests that take long
 
 demo: $(VENV)/.installed ## The main job on drawn pictures, from nothing to an answering export
 	PATH="$(abspath $(BIN)):$$PATH" bash examples/demo.sh
+
+demo-model: $(VENV)/.installed ## Train the small model that ships in the package, in build/demo-model
+	mkdir -p build/demo-model
+	$(BIN)/python examples/demo_model.py build/demo-model
 
 bench: $(VENV)/.installed-bench ## Measure accuracy, time and memory beside the targets
 	$(BIN)/python benchmarks/run.py --daquar $(DAQUAR)
