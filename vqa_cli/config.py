@@ -109,9 +109,10 @@ class TrainSettings(Settings):
     epochs: int | None = setting(
         None, "Passes over train; default: by preset and number of questions.", low=1
     )
-    batch_size: int | str = setting(
-        128,
-        "Questions a step, over all processes; auto: the largest that fits.",
+    batch_size: int | str | None = setting(
+        None,
+        "Questions a step, over all processes; auto: the largest that fits; default: by number of "
+        "questions.",
         low=1,
         word="auto",
     )

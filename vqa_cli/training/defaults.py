@@ -28,6 +28,14 @@ FROZEN_QUESTIONS = 150_000
 """So many questions are seen in all by default. From scratch val stops rising before that on
 easy-VQA and on the demo's shapes, and with frozen encoders on DAQUAR."""
 
+LEAST_EPOCHS, MOST_EPOCHS = 5, 30
+BATCH = 128
+
+FEW_QUESTIONS = 1500
+FEW_EPOCHS, FEW_BATCH = 100, 32
+"""With fewer questions than that, encoders that learn need more and smaller steps: 30 epochs of
+128 are 120 steps with 500 questions (docs/defaults.md)."""
+
 
 class Tuned(Protocol):
     """What is known of a model's encoders, be it built yet or not."""
@@ -48,11 +56,15 @@ class Tuned(Protocol):
 def resolved(train: TrainSettings, encoders: Tuned, rows: pd.DataFrame) -> TrainSettings:
     """Fill in what is open, for a model with these encoders and the `rows` of train."""
     learning = learning_of(encoders)
-    epochs = round((SCRATCH_QUESTIONS if learning else FROZEN_QUESTIONS) / len(rows))
+    few = bool(learning) and len(rows) < FEW_QUESTIONS
+    seen = SCRATCH_QUESTIONS if learning else FROZEN_QUESTIONS
+    most = FEW_EPOCHS if few else MOST_EPOCHS
     return replace(
         train,
         objective=objective_of(train, rows),
-        epochs=train.epochs or min(30, max(5, epochs)),
+        epochs=train.epochs or min(most, max(LEAST_EPOCHS, round(seen / len(rows)))),
+        # A step has at least a question for each of the parts that it is computed in.
+        batch_size=train.batch_size or max(train.accumulation, FEW_BATCH if few else BATCH),
         encoder_learning_rate=train.encoder_learning_rate or _encoder_rate(learning),
     )
 
