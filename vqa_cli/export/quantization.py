@@ -66,8 +66,15 @@ class Plan(NamedTuple):
     matrices: int
 
     def __str__(self) -> str:
-        first = f"the first {self.convolutions} convolutions"
-        return f"{first} and the last {self.matrices} matrices" if self.matrices else first
+        parts = [
+            f"the {end} {f'{count} {name}' if count > 1 else one}"
+            for end, count, name, one in (
+                ("first", self.convolutions, "convolutions", "convolution"),
+                ("last", self.matrices, "matrices", "matrix"),
+            )
+            if count
+        ]
+        return " and ".join(parts)
 
 
 PLANS = (Plan(2, 0), Plan(2, 1), Plan(8, 2), Plan(1_000_000, 2))
