@@ -27,7 +27,7 @@ TOLERANCE = 1e-3
 TIE = 1e-5
 """Two answers whose logits differ by less are as good as equal: either may come first."""
 
-IMAGES = 8
+IMAGES = 16
 QUESTIONS_PER_IMAGE = 6
 
 COMBINATIONS = ((1, 1), (1, 5), (3, 1), (4, 9), (5, 2))
