@@ -11,7 +11,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --retries 10
 
 .DEFAULT_GOAL := help
-.PHONY: help install check format test test-slow demo demo-model bench bench-prepare bench-evaluate bench-training clean
+.PHONY: help install check format test test-slow demo demo-model bench bench-prepare bench-evaluate bench-training bench-asking clean
 
 help: ## Say what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/make \1\t\2/' | expand -t 18
@@ -55,6 +55,9 @@ bench-training: $(VENV)/.installed-bench ## Measure fine-tuning beside the usual
 	$(BIN)/python benchmarks/training.py --daquar $(DAQUAR) --accuracy 2
 	mkdir -p bench-results && $(BIN)/python benchmarks/million.py --out bench-results
 	OMP_WAIT_POLICY=PASSIVE $(BIN)/python benchmarks/tricks.py --daquar $(DAQUAR)
+
+bench-asking: $(VENV)/.installed-bench ## Measure how soon an answer comes, and how fast many do, beside peers
+	$(BIN)/python benchmarks/asking.py --daquar $(DAQUAR)
 
 clean: ## Remove what was built (keeps demo/, runs/ and bench-results/)
 	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

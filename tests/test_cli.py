@@ -143,7 +143,7 @@ def test_help_imports_nothing_heavy() -> None:
     assert "finetune" in ended.stdout
     imported = {line.rpartition("|")[2].strip() for line in ended.stderr.splitlines()}
     assert "vqa_cli.cli" in imported
-    assert not HEAVY & imported
+    assert not (HEAVY | {"numpy", "pydantic"}) & imported
 
 
 def test_only_answers_are_on_stdout(export_folder: Path, photo: Path) -> None:
