@@ -40,6 +40,7 @@ from vqa_cli.data.feature_shards import Shard
 from vqa_cli.models.extraction_loop import Extraction
 from vqa_cli.models.vqa_model import VQAModel
 from vqa_cli.training import image_inputs, question_inputs, recipe, step
+from vqa_cli.training.batches import Rows
 from vqa_cli.training.learner import Learner, each_question
 from vqa_cli.training.split_data import Inputs, SplitData
 from vqa_cli.training.validation import Validation
@@ -113,10 +114,16 @@ class Clocks:
 
 
 def one_image_a_question(call: Callable[..., Inputs]) -> Callable[..., Inputs]:
-    """Give each question an image and a row of its own, as if no other asked about it."""
+    """Give each question an image and a row of its own, as if no other asked about it.
 
-    def inputs(*arguments: Any, **named: Any) -> Inputs:
-        given = each_question(call(*arguments, **named))
+    In training only, where inputs are asked for with a draw: scoring val is not measured here.
+    """
+
+    def inputs(data: SplitData, rows: Rows, draw: int | None = None) -> Inputs:
+        given = call(data, rows, draw)
+        if draw is None:
+            return given
+        given = each_question(given)
         images = given["image_index"]
         pixels = given["pixel_values"].index_select(0, images)
         given["pixel_values"] = pixels.contiguous(memory_format=torch.channels_last)
