@@ -9,13 +9,14 @@ fusion `concat`. The same weights give the same answer.
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import timm
 import torch
 from PIL import Image
 from safetensors.torch import load_file
 from torch import nn
-from torchvision import transforms
+from torchvision import transforms  # type: ignore[import-untyped]
 from transformers import AutoConfig, AutoModel, PreTrainedTokenizerFast
 
 
@@ -27,7 +28,7 @@ def projection(inside: int, width: int) -> nn.Module:
 class Model(nn.Module):
     """Both encoders, and what joins them."""
 
-    def __init__(self, config: dict) -> None:
+    def __init__(self, config: dict[str, Any]) -> None:
         super().__init__()
         image, question, width = (
             config["image_encoder"],
@@ -48,11 +49,12 @@ class Model(nn.Module):
             nn.Linear(width, config["answers"]),
         )
 
-    def forward(self, pixel_values: torch.Tensor, encoded: dict) -> torch.Tensor:
+    def forward(self, pixel_values: torch.Tensor, encoded: dict[str, Any]) -> torch.Tensor:
         """The logits (1, A) of one question about one image."""
         image = self.image(self.image_encoder.forward_features(pixel_values).mean((2, 3)))
         question = self.question(self.question_encoder(**encoded).last_hidden_state.mean(1))
-        return self.head(torch.cat([image, question, image * question], -1))
+        logits: torch.Tensor = self.head(torch.cat([image, question, image * question], -1))
+        return logits
 
 
 run, path, question = Path(sys.argv[1]), sys.argv[2], sys.argv[3]
