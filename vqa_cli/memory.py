@@ -27,6 +27,12 @@ def without_garbage_collection() -> Iterator[None]:
             gc.enable()
 
 
+def return_freed_memory() -> None:
+    """Return to the system what is kept for later, so that what is in use can be measured."""
+    if platform.libc_ver()[0] == "glibc":
+        ctypes.CDLL(None).malloc_trim(0)
+
+
 def keep_freed_memory() -> bool:
     """Keep what is freed for what is allocated next; give whether that is possible.
 

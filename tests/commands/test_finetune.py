@@ -169,7 +169,8 @@ def test_a_place_that_cannot_be_made_is_told(shapes_folder: Path) -> None:
 
 
 def test_an_unfinished_run_in_the_way_can_be_gone_on_with(shapes_folder: Path) -> None:
-    Path("run/state").mkdir(parents=True)
+    Path("run").mkdir()
+    Path("run/config.json").write_text("{}")
     fails(finetune("shapes", *TINY, "--out", "run"), "vqa finetune --resume run")
 
 

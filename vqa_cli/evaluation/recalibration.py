@@ -73,10 +73,10 @@ def recalibrate(
     return Recalibration(before, answerer.confidence, len(asked))
 
 
-def spread(questions: Sequence[Example], most: int = QUESTIONS) -> list[Example]:
+def spread(questions: Sequence[Example]) -> list[Example]:
     """Of the questions with an answer so many as suffice for one number, from all of them."""
     answered = [question for question in questions if question.answers]
-    places = np.linspace(0, len(answered) - 1, min(len(answered), most)).astype(np.int64)
+    places = np.linspace(0, len(answered) - 1, min(len(answered), QUESTIONS)).astype(np.int64)
     return [answered[place] for place in places]
 
 

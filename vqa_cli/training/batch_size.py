@@ -27,6 +27,7 @@ from vqa_cli.config import TrainSettings
 from vqa_cli.console import Reporter
 from vqa_cli.device import free_memory
 from vqa_cli.files import write_json
+from vqa_cli.memory import return_freed_memory
 from vqa_cli.training.batches import Rows
 from vqa_cli.training.learner import Learner
 from vqa_cli.training.split_data import SplitData
@@ -174,6 +175,7 @@ def _fits_gpu(rehearse: Callable[[int], None], device: torch.device, questions: 
 
 def fitting_cpu(rehearse: Callable[[int], None], limit: int) -> int:
     """Give how many questions fit, by how this process grew with the first few."""
+    return_freed_memory()  # what a step can take from there is no growth
     room, before = SPARE * free_memory(), psutil.Process().memory_info().rss
     size = 1
     while True:
