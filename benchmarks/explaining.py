@@ -10,9 +10,13 @@ box that would explain them.
 
 Counted is, among the right answers, in how many the peak lies inside the box; for comparison with
 the model's weights drawn at random (there nothing is right but by accident: all questions count),
-and with the share of the image that the boxes cover. `--choose` compares ways to hide and to
-measure on val, among them RISE (Petsiuk et al., 2018, arXiv:1806.07421); the package's were chosen
-so.
+and with the share of the image that the boxes cover. An untrained network sees edges already, and
+the shapes have the only sharp ones: its peak lies on some shape more often than the boxes' area
+would have it, but not more often on the one that is asked for. So where an image has several shapes
+it is counted, too, how often the peak lies on the asked one and how often on each of the others: at
+chance these are alike.
+
+`--choose` compares on val ways to hide and to score; the package's were chosen so.
 """
 
 from __future__ import annotations
@@ -45,18 +49,30 @@ from vqa_cli.inference.loading import load_answerer
 RANDOM_SEEDS = 3
 
 
+Box = tuple[int, int, int, int]
+
+
 @dataclass(frozen=True)
 class Asked:
-    """A question about one shape: its right answer, and the shape's box in pixels."""
+    """A question about one shape: its right answer, the shape's box in pixels, the others'."""
 
     question: str
     answer: str
     kind: str
-    box: tuple[int, int, int, int]
+    box: Box
+    others: tuple[Box, ...]
 
     def holds(self, x: float, y: float) -> bool:
-        left, top, right, bottom = self.box
-        return left <= x < right and top <= y < bottom
+        return holds(self.box, x, y)
+
+    def others_hold(self, x: float, y: float) -> float:
+        """The share of the other shapes whose box holds a pixel."""
+        return float(np.mean([holds(box, x, y) for box in self.others]))
+
+
+def holds(box: Box, x: float, y: float) -> bool:
+    left, top, right, bottom = box
+    return left <= x < right and top <= y < bottom
 
 
 def read_asked(shapes: Path, split: str) -> dict[Path, list[Asked]]:
@@ -67,30 +83,47 @@ def read_asked(shapes: Path, split: str) -> dict[Path, list[Asked]]:
         for row in csv.DictReader(file):
             number = places["asked"].get(row["question_id"])
             if number is not None:
-                box = tuple(places["shapes"][row["image"]][number]["box"])
-                one = Asked(row["question"], row["answer"], row["question_type"], box)
+                boxes = [tuple(shape["box"]) for shape in places["shapes"][row["image"]]]
+                box = boxes.pop(number)
+                one = Asked(row["question"], row["answer"], row["question_type"], box, tuple(boxes))
                 asked[shapes / row["image"]].append(one)
     return dict(asked)
 
 
 @dataclass
 class Count:
-    """How many peaks lay inside the box, of how many; and how much of the images they cover."""
+    """How many peaks lay inside the box, of how many; and how much of the images they cover.
+
+    several: how many there are where the image has other shapes too; of these on_asked peaks lay
+    on the shape that was asked for, and on_another on another one (on average over the others).
+    """
 
     inside: int = 0
     asked: int = 0
     area: float = 0.0
+    several: int = 0
+    on_asked: int = 0
+    on_another: float = 0.0
 
-    def add(self, inside: bool, asked: Asked, pixels: int) -> None:
+    def add(self, peak: tuple[float, float] | None, asked: Asked, pixels: int) -> None:
         left, top, right, bottom = asked.box
+        inside = peak is not None and asked.holds(*peak)
         self.inside += inside
         self.asked += 1
         self.area += (right - left) * (bottom - top) / pixels
+        if asked.others:
+            self.several += 1
+            self.on_asked += inside
+            self.on_another += asked.others_hold(*peak) if peak is not None else 0.0
 
     def __str__(self) -> str:
         share = self.inside / max(1, self.asked)
-        chance = self.area / max(1, self.asked)
-        return f"{share:6.1%} ({self.inside:,} of {self.asked:,}), boxes cover {chance:.1%}"
+        area = self.area / max(1, self.asked)
+        own, other = (n / max(1, self.several) for n in (self.on_asked, self.on_another))
+        return (
+            f"{share:6.1%} ({self.inside:,} of {self.asked:,}), boxes cover {area:.1%};"
+            f" of {self.several:,} among several: {own:.1%} on it, {other:.1%} on each other shape"
+        )
 
 
 def count_peaks(answerer: Answerer, images: dict[Path, list[Asked]], *, right: bool) -> None:
@@ -105,9 +138,8 @@ def count_peaks(answerer: Answerer, images: dict[Path, list[Asked]], *, right: b
                 continue
             peak = told.peak
             nowhere += peak is None
-            inside = peak is not None and one.holds(*peak)
             for name in ("all", one.kind):
-                counts[name].add(inside, one, told.size[0] * told.size[1])
+                counts[name].add(peak, one, told.size[0] * told.size[1])
     seconds = time.perf_counter() - started
     for name, count in counts.items():
         print(f"  {name:10} {count}")
@@ -236,8 +268,7 @@ def compare_ways(answerer: Answerer, images: dict[Path, list[Asked]]) -> None:
                     heat = way.to_heat(odds(answerer, own, answers[number]))
                     row, column = np.unravel_index(int(heat.argmax()), heat.shape)
                     x, y = (column + 0.5) / HEAT_SIDE * width, (row + 0.5) / HEAT_SIDE * height
-                    inside = asked[number].holds(x, y)
-                    counts[f"{name}, {measure}"].add(inside, asked[number], width * height)
+                    counts[f"{name}, {measure}"].add((x, y), asked[number], width * height)
     for name, count in sorted(counts.items(), key=lambda item: -item[1].inside):
         print(f"  {name:62} {count}")
 
