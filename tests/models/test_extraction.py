@@ -40,6 +40,10 @@ BFLOAT16 = Device("cpu", "bfloat16", 1, "a test")
 WORDS = ["is", "it", "red", "or", "blue", "what", "colour", "the", "cat", "on", "mat"]
 
 
+SEEDING = threading.Lock()
+"""Threads that stand for processes share torch's one generator, which processes do not."""
+
+
 class GridEncoder(nn.Module):
     """(B,3,8,8) -> (B,4,6): a small convolution; remembers what it was given."""
 
@@ -48,8 +52,9 @@ class GridEncoder(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        torch.manual_seed(0)
-        self.convolution = nn.Conv2d(3, 6, kernel_size=4, stride=4)
+        with SEEDING:
+            torch.manual_seed(0)
+            self.convolution = nn.Conv2d(3, 6, kernel_size=4, stride=4)
         self.dropout = nn.Dropout(0.5)
         self.shapes: list[tuple[int, ...]] = []
         self.stop_after: int | None = None
