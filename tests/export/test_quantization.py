@@ -18,7 +18,7 @@ from vqa_cli.errors import DataError, ModelError
 from vqa_cli.export import quantization
 from vqa_cli.export.folder import export_run
 from vqa_cli.export.parity import drawn_examples
-from vqa_cli.export.quantization import PLANS, Plan, _batch_difference
+from vqa_cli.export.quantization import PLANS, _batch_difference
 from vqa_cli.inference.answerer import Floats, Ints
 from vqa_cli.inference.loading import load_answerer
 from vqa_cli.model_folder import check_checksums, read_confidence
@@ -113,14 +113,14 @@ def test_more_stays_float_until_val_is_content(
     losses += [0.8, 0.896]
     exported = export_run(run_folder, tmp_path / "out", data=data, quantized=True)
     assert exported.quantization is not None
-    assert exported.quantization.floats == Plan(2, 1)
+    assert exported.quantization.floats == PLANS[1]
     assert exported.quantization.after.accuracy == 0.896
 
 
 def test_a_worse_one_is_refused_with_3_and_nothing_is_written(
     run_folder: Path, data: Path, tmp_path: Path, losses: list[float]
 ) -> None:
-    losses += [0.8, 0.81, 0.82, 0.81]
+    losses += [0.8, 0.81, 0.82, 0.81, 0.8]
     chosen = ("--data", data, "--quantize", "int8", "--max-accuracy-drop", 0.005)
     result = export(run_folder, "--out", tmp_path / "out", *chosen)
     assert result.exit_code == 3
@@ -131,7 +131,7 @@ def test_a_worse_one_is_refused_with_3_and_nothing_is_written(
 def test_without_a_limit_the_best_of_bad_ones_is_kept(
     run_folder: Path, data: Path, tmp_path: Path, losses: list[float]
 ) -> None:
-    losses += [0.7, 0.82, 0.8, 0.8]
+    losses += [0.7, 0.82, 0.8, 0.8, 0.8]
     exported = export_run(run_folder, tmp_path / "out", data=data, quantized=True)
     assert exported.quantization is not None
     assert exported.quantization.floats == PLANS[1]

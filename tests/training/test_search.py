@@ -162,7 +162,7 @@ def scripted(
     return rows(out), report
 
 
-def test_a_trial_that_is_worse_than_half_of_the_others_is_stopped_early(
+def test_a_trial_that_is_not_among_the_best_third_is_stopped_early(
     monkeypatch: pytest.MonkeyPatch, data: Path, tmp_path: Path
 ) -> None:
     good, bad = [0.5 + 0.01 * n for n in range(10)], [0.1] * 10
@@ -171,7 +171,7 @@ def test_a_trial_that_is_worse_than_half_of_the_others_is_stopped_early(
     assert [row["state"] for row in found] == [*["complete"] * 5, "pruned", "complete"]
     assert found[5]["val_2"] == "0.1", "the first fifth of a run is never cut short"
     assert found[5]["val_3"] == ""
-    assert "trial 6 of 7: stopped early: half of the others were better by then" in report.said
+    assert "trial 6 of 7: stopped early: a third of the others were better by then" in report.said
     assert [path.name for path in (tmp_path / "s").glob("trial-*")] == ["trial-007"]
 
 

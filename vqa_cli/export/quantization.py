@@ -77,7 +77,7 @@ class Plan(NamedTuple):
         return " and ".join(parts)
 
 
-PLANS = (Plan(2, 0), Plan(2, 1), Plan(8, 2), Plan(1_000_000, 2))
+PLANS = (Plan(2, 0), Plan(8, 0), Plan(8, 1), Plan(8, 2), Plan(1_000_000, 2))
 """Tried in turn until val is content: the smallest and fastest comes first."""
 
 
