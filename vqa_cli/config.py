@@ -179,7 +179,9 @@ class AugmentSettings(Settings):
         4, "Views kept of each input of a frozen encoder, the plain one among them.", low=2, high=64
     )
     augmentation_words: str | None = setting(
-        None, "TOML file of further words that forbid a change; see docs/training.md."
+        None,
+        "TOML file of further words that forbid a change or must not be left out; see "
+        "docs/training.md.",
     )
     word_dropout: float = setting(0.0, "Probability that a word is left out.", low=0, below=1)
     synonyms: str | None = setting(None, "TOML file of words that may replace one another.")

@@ -104,9 +104,9 @@ def test_what_a_killed_process_left_half_done_is_removed(tmp_path: Path) -> None
     (state / ".tmp-7").mkdir(parents=True)
     (state / ".tmp-7" / "weights.safetensors").write_text("half")
     (state / ".final").mkdir()
-    (state / ".best.safetensors.7.tmp").write_text("half")
-    (state / "best.safetensors").write_text("whole")
+    (state / ".best-000001.safetensors.7.tmp").write_text("half")
+    (state / "best-000001.safetensors").write_text("whole")
     (tmp_path / ".history.csv.7.tmp").write_text("half")
     with writing(tmp_path):
-        assert {path.name for path in state.iterdir()} == {".lock", "best.safetensors"}
+        assert {path.name for path in state.iterdir()} == {".lock", "best-000001.safetensors"}
         assert [path.name for path in tmp_path.iterdir()] == ["state"]

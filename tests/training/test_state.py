@@ -67,14 +67,29 @@ def test_only_the_newest_state_is_kept(tmp_path: Path) -> None:
     assert [path.name for path in (tmp_path / "state").iterdir()] == ["step-000000010"]
 
 
+def test_the_best_weights_are_those_that_the_state_speaks_of(tmp_path: Path) -> None:
+    """Those of epoch 3 were written, and the process was killed before the state was."""
+    _, learning = trained(1)
+    best = {"weight": torch.ones(2)}
+    save_best(tmp_path, 2, best)
+    save_state(tmp_path, learning, Progress(step=20, best_epoch=2))
+    save_best(tmp_path, 3, {"weight": torch.zeros(2)})
+    progress = load_state(tmp_path, learning)
+    assert torch.equal(load_best(tmp_path, progress.best_epoch)["weight"], best["weight"])
+    save_state(tmp_path, learning, Progress(step=30, best_epoch=3))
+    assert [path.name for path in (tmp_path / "state").glob("best-*")] == [
+        "best-000003.safetensors"
+    ]
+
+
 @pytest.mark.parametrize("written", ["save_file", "write_json"])
 def test_a_full_disk_leaves_the_state_before(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, written: str
 ) -> None:
     _, learning = trained(1)
     save_state(tmp_path, learning, Progress(step=1))
-    save_best(tmp_path, learning.learned)
-    before = load_best(tmp_path)
+    save_best(tmp_path, 1, learning.learned)
+    before = load_best(tmp_path, 1)
 
     def fail(*arguments: object) -> None:
         raise OSError(28, "No space left on device")
@@ -84,11 +99,11 @@ def test_a_full_disk_leaves_the_state_before(
         save_state(tmp_path, learning, Progress(step=2))
     if written == "save_file":
         with pytest.raises(ModelError, match=r"No space left.*make room"):
-            save_best(tmp_path, {"weight": torch.zeros(2, 4)})
+            save_best(tmp_path, 1, {"weight": torch.zeros(2, 4)})
     assert load_state(tmp_path, trained(0)[1]).step == 1
-    assert torch.equal(load_best(tmp_path)["weight"], before["weight"])
+    assert torch.equal(load_best(tmp_path, 1)["weight"], before["weight"])
     kept = sorted(path.name for path in (tmp_path / "state").iterdir())
-    assert kept == ["best.safetensors", "step-000000001"]
+    assert kept == ["best-000001.safetensors", "step-000000001"]
 
 
 def test_a_damaged_state_is_an_error(tmp_path: Path) -> None:
@@ -112,7 +127,7 @@ def test_the_state_of_another_model_is_an_error(tmp_path: Path) -> None:
 def test_others_may_read_a_state_as_the_users_umask_says(tmp_path: Path) -> None:
     _, learning = trained(1)
     save_state(tmp_path, learning, Progress(step=1))
-    save_best(tmp_path, learning.learned)
+    save_best(tmp_path, 1, learning.learned)
     (tmp_path / "plain").touch()
     files = [path for path in (tmp_path / "state").rglob("*") if path.is_file()]
     assert len(files) > 3

@@ -95,6 +95,7 @@ def test_words_of_ones_own_forbid_as_the_others_do(
         train(folder, tmp_path / "run", listener, model=tuning, augment=augment, epochs=2)
     said = " ".join(listener.said)
     assert re.search(r" erase 0 % of (\d+) images; \1 of them unchanged", said)
+    assert "judged by words in en, de, fr, es, zh, vi, mine alone" in said
     words.unlink()
     assert same(resume(*find_unfinished(tmp_path / "run")).run, plain)
 
@@ -160,3 +161,10 @@ def test_a_second_view_is_the_other_one_of_the_pair(draw: int, other: int) -> No
     assert "second_pixel_values" not in data.inputs(rows)
     alone = SplitData(rows, rows, draws, lambda questions, draw=None: {}, ["a", "b", "c"])
     assert "second_pixel_values" not in alone.inputs(rows, draw)
+
+
+def test_views_that_no_frozen_encoder_would_get_are_refused(folder: Path, tmp_path: Path) -> None:
+    learning = {"image_tuning": "full"}
+    with pytest.raises(SettingsError, match=r"--views 3 .* one that learns.*leave --views out"):
+        train(folder, tmp_path / "run", model=learning, augment=STRONG | {"views": 3}, epochs=1)
+    assert not (tmp_path / "run").exists()

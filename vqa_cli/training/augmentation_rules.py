@@ -55,9 +55,11 @@ class Words:
 
     words: topic -> its words and phrases. Whole words, whatever their case; `*` at the beginning
     or the end of a word stands for any letters. In scripts without spaces they are found anywhere.
+    tables: the languages and subjects that the words are of, as their files name them.
     """
 
-    def __init__(self, words: Mapping[str, Iterable[str]]) -> None:
+    def __init__(self, words: Mapping[str, Iterable[str]], tables: Iterable[str] = ()) -> None:
+        self.tables = tuple(tables)
         self._exact: dict[str, set[str]] = defaultdict(set)
         self._begin: dict[str, set[str]] = defaultdict(set)
         self._end: dict[str, set[str]] = defaultdict(set)
@@ -92,11 +94,13 @@ class Words:
         Raises SettingsError with everything that is wrong with that file.
         """
         words: dict[str, list[str]] = {topic: [] for topic in FORBIDS}
+        tables: dict[str, None] = {}  # a user's table may have the name of one that is there
         for path in (WORDS_FILE, further):
-            for table in _read(path).values() if path else ():
+            for name, table in _read(path).items() if path else ():
+                tables[name] = None
                 for topic, listed in table.items():
                     words[topic] += listed
-        return cls(words)
+        return cls(words, tables)
 
     def _topics(self, text: str) -> Topics:
         """What a text is about; digits count as words of `count`."""

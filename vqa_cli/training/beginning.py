@@ -103,11 +103,11 @@ class Beginning:
         return Learning(learned, optimizer, average, tuning)
 
 
-def prepare_learning(built: BuiltModel, train: TrainSettings) -> None:
+def prepare_learning(built: BuiltModel, train: TrainSettings, augment: AugmentSettings) -> None:
     """Give a model what its training needs to begin with: virtual tokens.
 
     Raises, before there is a run folder, ModelError where an encoder cannot be tuned as asked, and
-    SettingsError where the encoders learn too little for another setting.
+    SettingsError where the encoders learn too little for another setting, or too much.
     """
     model, tunings = built.model, (built.image_tuning, built.question_tuning)
     prepare_tuning(model, *tunings, seed=step_seed(train.seed, BEFORE_STEPS, 0))
@@ -122,8 +122,22 @@ def prepare_learning(built: BuiltModel, train: TrainSettings) -> None:
             "--contrastive brings the two encoders' outputs together, and both are frozen: let one "
             "learn (--image-tuning, --question-tuning), or use --matching, which teaches the fusion"
         )
+    if augment.views != AugmentSettings().views and not _stores_views(tunings, augment):
+        problems.append(
+            f"--views {augment.views} are kept of the inputs of a frozen encoder, and what is "
+            "changed here goes into one that learns, which sees a new view each time: leave "
+            "--views out"
+        )
     if problems:
         raise unusable(problems)
+
+
+def _stores_views(tunings: tuple[str, str], augment: AugmentSettings) -> bool:
+    """Whether a frozen encoder gets images or questions that are changed."""
+    image, question = tunings
+    images = augment.image_augmentation != "none"
+    questions = bool(augment.word_dropout or augment.synonyms or augment.templates)
+    return (images and image == "frozen") or (questions and question == "frozen")
 
 
 def begin_head(model: VQAModel, objective: str) -> None:

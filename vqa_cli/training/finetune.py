@@ -98,7 +98,7 @@ def finetune(
         begin_head(built.model, full.objective)
     else:
         full = settle(full, train)
-    prepare_learning(built, full)
+    prepare_learning(built, full, augment)
     settings = (model, full, augment, track, device)
     with lost_ones_told("Begin again"):
         run = begin_run(built, data, settings, chosen, out, accelerator, continued)

@@ -172,13 +172,13 @@ def _score_old(ready: _Ready) -> float | None:
     if ready.task.old is None:
         return None
     wait_for_everyone()  # rank 0 writes the best weights
-    copy_into(ready.learning.learned, load_best(ready.run))
+    copy_into(ready.learning.learned, load_best(ready.run, ready.progress.best_epoch))
     return ready.task.old.score(ready.learner.model, ready.accelerator).accuracy
 
 
 def _finish(ready: _Ready, result: FinetuneResult) -> None:
     """Calibrate the best weights and write the finished run."""
-    copy_into(ready.learning.learned, load_best(ready.run))
+    copy_into(ready.learning.learned, load_best(ready.run, ready.progress.best_epoch))
     model = ready.learner.model
     confidence = ready.task.validation.confidence(model, ready.accelerator.device)
     weights = ready.learning.tuning.merged()

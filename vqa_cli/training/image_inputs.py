@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from vqa_cli.models.extraction import NO_VIEWS, extract_images, open_image_store
 from vqa_cli.training.augmentation import ImageAugmentation, view_hash
-from vqa_cli.training.augmentation_rules import Words, allowed_changes, describe_allowed
+from vqa_cli.training.augmentation_rules import FLAG, Words, allowed_changes, describe_allowed
 from vqa_cli.training.context import Context
 from vqa_cli.training.split_data import ImageInputs, ImageTokens, Pixels, ViewTokens
 
@@ -58,8 +58,9 @@ def _augmentation(
     strength = context.beginning.augment.image_augmentation
     if strength == "none":
         return None
+    words = Words.load(context.beginning.given.get("augmentation_words"))
     allowed = allowed_changes(
-        Words.load(context.beginning.given.get("augmentation_words")),
+        words,
         [digest_of[image] for image in train["image"]],
         train["question"],
         train["answers"],
@@ -67,7 +68,10 @@ def _augmentation(
     )
     frozen = context.checkpoint.model.image_encoder.frozen
     views = f", {context.beginning.augment.views} views of each image" if frozen else ""
-    context.report.notice(f"image augmentation {strength}{views}: {describe_allowed(allowed)}")
+    context.report.notice(
+        f"image augmentation {strength}{views}: {describe_allowed(allowed)}; judged by words in "
+        f"{', '.join(words.tables)} alone ({FLAG} adds a language)"
+    )
     return ImageAugmentation(strength, context.beginning.train.seed, allowed)
 
 

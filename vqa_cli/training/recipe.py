@@ -208,7 +208,8 @@ class Trainer:
         if self.accelerator.is_main_process:
             if better:
                 average = self.learning.average
-                save_best(self.run, average.tensors if average else self.learning.learned)
+                best = average.tensors if average else self.learning.learned
+                save_best(self.run, epoch, best)
             write_history(self.run, progress.history, progress.untrained_accuracy)
             self.telling.epoch(progress)
         for reason in unused(losses) if epoch == 1 else ():

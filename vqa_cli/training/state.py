@@ -1,7 +1,9 @@
 """What resuming needs: the learned weights, the optimiser's moments and where the run stands.
 
 Safetensors and JSON only. A state is a folder of its own, written under a temporary name and
-renamed; the one before is removed after that, so that a stop at any point leaves a whole one.
+renamed; the one before is removed after that, so that a stop at any point leaves a whole one. The
+best weights are a file of their own, named after their epoch: a stop between them and the state
+leaves those that the state before speaks of.
 """
 
 from __future__ import annotations
@@ -25,8 +27,8 @@ from vqa_cli.models.tuning import Tuning
 from vqa_cli.training.optimizer import Average, copy_into
 from vqa_cli.training.run_folder import STATE
 
-WEIGHTS, OPTIMIZER, AVERAGE, TUNING, BEST = (
-    f"{name}.safetensors" for name in ("weights", "optimizer", "average", "tuning", "best")
+WEIGHTS, OPTIMIZER, AVERAGE, TUNING = (
+    f"{name}.safetensors" for name in ("weights", "optimizer", "average", "tuning")
 )
 PROGRESS = "progress.json"
 
@@ -109,6 +111,9 @@ def save_state(run: Path, learning: Learning, progress: Progress) -> None:
     for path in _states(run):
         if path != folder:
             shutil.rmtree(path)
+    for path in (run / STATE).glob("best-*"):
+        if path != _best(run, progress.best_epoch):
+            path.unlink()
 
 
 def load_state(run: Path, learning: Learning) -> Progress:
@@ -137,14 +142,14 @@ def load_state(run: Path, learning: Learning) -> Progress:
     return progress
 
 
-def save_best(run: Path, learned: Mapping[str, Tensor]) -> None:
-    """Keep the parameters of the best epoch so far.
+def save_best(run: Path, epoch: int, learned: Mapping[str, Tensor]) -> None:
+    """Keep the parameters of the best epoch so far, until a state names another one.
 
     Raises ModelError, with those before intact, where they cannot be written.
     """
     try:
         (run / STATE).mkdir(exist_ok=True)
-        _save(learned, run / STATE / BEST)
+        _save(learned, _best(run, epoch))
     except (OSError, SafetensorError) as error:
         raise ModelError(
             f"{run}: the best weights cannot be saved ({error}); make room, then go on: "
@@ -152,9 +157,9 @@ def save_best(run: Path, learned: Mapping[str, Tensor]) -> None:
         ) from error
 
 
-def load_best(run: Path) -> dict[str, Tensor]:
+def load_best(run: Path, epoch: int) -> dict[str, Tensor]:
     """Return the parameters of the best epoch. Raises ModelError where they are damaged."""
-    path = run / STATE / BEST
+    path = _best(run, epoch)
     try:
         return load_file(path)
     except (OSError, SafetensorError) as error:
@@ -164,6 +169,10 @@ def load_best(run: Path) -> dict[str, Tensor]:
 def has_state(run: Path) -> bool:
     """Whether there is a whole state to resume from."""
     return bool(_states(run))
+
+
+def _best(run: Path, epoch: int) -> Path:
+    return run / STATE / f"best-{epoch:06d}.safetensors"
 
 
 def _states(run: Path) -> list[Path]:
