@@ -73,12 +73,12 @@ def test_a_killed_process_ends_the_others_and_the_run_resumes(
 @pytest.mark.slow
 def test_ctrl_c_to_all_saves_and_says_how_to_go_on(crashing: Crashing, tmp_path: Path) -> None:
     whole, run = tmp_path / "whole", tmp_path / "run"
-    finetune(crashing, 2, whole, epochs=6)
+    finetune(crashing, 2, whole, epochs=40)
     ended = finetune(
         crashing,
         2,
         run,
-        epochs=6,
+        epochs=40,
         when_there=run / "state" / "step-*",
         send=signal.SIGINT,
         to=(0, 1),
