@@ -33,8 +33,8 @@ from vqa_cli.model_folder import DEMO_MODEL
 HERE = Path(__file__).resolve().parent
 PYTHON = sys.executable
 QUESTION = "what is on the table?"
-IMAGES = 64
-"""In a batch: enough for seconds of work."""
+PHOTOS, DRAWN = 256, 2048
+"""Images in a batch: enough for seconds of work."""
 
 COLD, FASTER, HELP, RATE = 1.5, 8.0, 1.3, 0.85
 
@@ -156,14 +156,14 @@ def demo(folder: Path) -> Model:
     """The model that ships with the package, and pictures like those that it learned from."""
     shapes = folder / "shapes"
     draw = [PYTHON, str(HERE.parent / "examples" / "shapes.py"), str(shapes)]
-    subprocess.run([*draw, "--images", str(IMAGES)], check=True, capture_output=True)
-    images = tuple(sorted((shapes / "images").iterdir())[:IMAGES])
+    subprocess.run([*draw, "--images", str(DRAWN)], check=True, capture_output=True)
+    images = tuple(sorted((shapes / "images").iterdir())[:DRAWN])
     return Model("the demo model", DEMO_MODEL, None, images)
 
 
 def photos(daquar: Path, run: Path | None, export: Path | None, folder: Path) -> Model:
     """MiniLM and EfficientNet-Lite0, and DAQUAR's photos."""
-    images = tuple(sorted((daquar / "images").iterdir())[:IMAGES])
+    images = tuple(sorted((daquar / "images").iterdir())[:PHOTOS])
     if run is None or export is None:
         view = data.daquar_view(daquar, "csv", folder / "daquar-csv")
         prepared, run, export = (folder / name for name in ("prepared", "run", "export"))

@@ -12,7 +12,7 @@ from tests.tiny_runs import tiny_preprocessor
 from vqa_cli.data.example import Example
 from vqa_cli.data.vocabulary import AnswerVocabulary
 from vqa_cli.errors import DataError
-from vqa_cli.inference.answerer import softmax
+from vqa_cli.inference.prediction import softmax
 
 
 class MemoryDataset:

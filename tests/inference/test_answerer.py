@@ -12,7 +12,7 @@ import pytest
 from tests.inference.fake import FakeAnswerer
 from tests.tiny_runs import QUESTIONS, draw_photo
 from vqa_cli.errors import DataError, ModelError, SettingsError
-from vqa_cli.inference.answerer import Answer, Prediction, softmax
+from vqa_cli.inference.prediction import Answer, Prediction, softmax
 from vqa_cli.model_folder import Confidence
 
 

@@ -9,12 +9,12 @@ from PIL import Image, features
 
 from tests.tiny_runs import draw_photo
 from vqa_cli.inference import explanation_text
-from vqa_cli.inference.answerer import Answer, Prediction
 from vqa_cli.inference.explanation import Explanation, Word
 from vqa_cli.inference.explanation_picture import colors_of, draw, overlay
 from vqa_cli.inference.explanation_question import ORANGE, draw_question
 from vqa_cli.inference.explanation_text import drawable, font_for, shortened
 from vqa_cli.inference.explanation_words import words_of
+from vqa_cli.inference.prediction import Answer, Prediction
 
 
 def told(

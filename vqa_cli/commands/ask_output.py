@@ -12,7 +12,8 @@ from vqa_cli.errors import DataError, UnsureError
 
 if TYPE_CHECKING:
     from vqa_cli.console import Console
-    from vqa_cli.inference.answerer import Answer, Answerer, Prediction
+    from vqa_cli.inference.answerer import Answerer
+    from vqa_cli.inference.prediction import Answer, Prediction
 
 UNSURE = "unsure"
 NAMED = 5

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import cast, overload
 
@@ -25,6 +25,7 @@ from vqa_cli.device import usable_cpus
 from vqa_cli.errors import DataError, ModelError, SettingsError
 from vqa_cli.inference.answer_choice import AnswerChoice
 from vqa_cli.inference.image_sources import LazyImage
+from vqa_cli.inference.prediction import Prediction, best_answers, calibrated
 from vqa_cli.inference.question_batches import distinct_questions, question_batches
 from vqa_cli.inference.read_ahead import Item, read_ahead
 from vqa_cli.inference.stored_tokens import Read, StoredTokens, encode_fresh
@@ -32,33 +33,6 @@ from vqa_cli.model_folder import Confidence
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
-
-
-@dataclass(frozen=True)
-class Answer:
-    """One answer of the vocabulary and its calibrated probability."""
-
-    text: str
-    confidence: float
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """What a model says to one question: at least one answer, the most probable first."""
-
-    question: str
-    answers: tuple[Answer, ...]
-
-    @property
-    def answer(self) -> str:
-        return self.answers[0].text
-
-    @property
-    def confidence(self) -> float:
-        return self.answers[0].confidence
-
-    def __str__(self) -> str:
-        return self.answer
 
 
 class Answerer(ABC):
@@ -72,7 +46,7 @@ class Answerer(ABC):
     the cache.
     question_batch: so many questions are answered at once.
     chunk: the questions of so many images are put together; None: of an `image_batch`.
-    readers: so many threads read images.
+    readers: so many threads read images, `together` at a time.
     stored: image tokens that need not be computed; see `look_up`.
     choice: which answers predictions may hold; None: all.
     """
@@ -81,6 +55,7 @@ class Answerer(ABC):
     image_batch = 8
     question_batch = 64
     chunk: int | None = None
+    together = 1
     stored: StoredTokens | None = None
     choice: AnswerChoice | None = None
 
@@ -214,7 +189,7 @@ class Answerer(ABC):
         _check_top_k(top_k)
         asked: deque[Sequence[str]] = deque()
         sizes = self._chunk(), self.question_batch
-        found = self._scores(_noting(items, asked), self._try_to_read, *sizes, None, SILENT)
+        found = self._scores(_noting(items, asked), *sizes, None, SILENT, raising=False)
         for logits in found:
             questions = asked.popleft()
             if isinstance(logits, DataError):
@@ -243,14 +218,12 @@ class Answerer(ABC):
             raise SettingsError("cannot predict:", wrong)
         if total is None and isinstance(items, Sequence):
             total = len(items)
-        found = self._scores(items, self._read, image_batch, question_batch, total, report)
-        return cast(Iterator[Floats], found)  # what cannot be read is raised by `_read`
+        found = self._scores(items, image_batch, question_batch, total, report, raising=True)
+        return cast(Iterator[Floats], found)
 
     def probabilities(self, logits: Floats) -> NDArray[np.float64]:
         """The calibrated probabilities, from 0 to 1, that logits (Q, A) stand for."""
-        scaled = logits.astype(np.float64) / self.confidence.temperature
-        activation = softmax if self.confidence.activation == "softmax" else sigmoid
-        return self.confidence.ceiling * activation(scaled)
+        return calibrated(logits, self.confidence)
 
     def is_cut(self, question: str) -> bool:
         """Whether the model sees only the beginning of a question, because it is too long."""
@@ -260,27 +233,44 @@ class Answerer(ABC):
     def _scores(
         self,
         items: Iterable[Item],
-        read: Callable[[ImageSource | LazyImage], Read | DataError],
         image_batch: int,
         question_batch: int,
         total: int | None,
         report: Reporter,
+        *,
+        raising: bool,
     ) -> Iterator[Floats | DataError]:
+        """As `scores`; an image that cannot be read gives its error, where that is not raised."""
         done = 0
         report.progress("answering", done, total or 1)
-        for images, questions in read_ahead(items, read, image_batch, self.readers):
-            both = zip(images, questions, strict=True)
-            good = [(image, asked) for image, asked in both if not isinstance(image, DataError)]
-            asked_of_good = [asked for _, asked in good]
-            logits = self._chunk_scores([image for image, _ in good], asked_of_good, question_batch)
-            done += len(questions)
-            report.progress("answering", done, max(total or 0, done))
-            ends = np.cumsum([len(asked) for asked in asked_of_good])
-            parts = iter(np.split(logits, ends[:-1]))
-            yield from (image if isinstance(image, DataError) else next(parts) for image in images)
+        read = self._read_together, image_batch, self.readers, self.together
+        with closing(read_ahead(items, *read)) as chunks:
+            for images, questions in chunks:
+                if raising:
+                    _raise_first(images)
+                logits = self._each_scores(images, questions, question_batch)
+                done += len(questions)
+                report.progress("answering", done, max(total or 0, done))
+                yield from logits
+
+    def _each_scores(
+        self, images: list[Read | DataError], questions: list[Sequence[str]], batch: int
+    ) -> Iterator[Floats | DataError]:
+        """The logits (Q, A) of each image's questions; the error of one that was not read."""
+        both = zip(images, questions, strict=True)
+        good = [(image, asked) for image, asked in both if not isinstance(image, DataError)]
+        asked_of_good = [asked for _, asked in good]
+        logits = self._chunk_scores([image for image, _ in good], asked_of_good, batch)
+        ends = np.cumsum([len(asked) for asked in asked_of_good])
+        parts = iter(np.split(logits, ends[:-1]))
+        return (image if isinstance(image, DataError) else next(parts) for image in images)
 
     def _chunk(self) -> int:
         return self.chunk or self.image_batch
+
+    def _read_together(self, images: Sequence[ImageSource | LazyImage]) -> list[Read | DataError]:
+        """Read images; one that cannot be read gives its error."""
+        return [self._try_to_read(image) for image in images]
 
     def _try_to_read(self, image: ImageSource | LazyImage) -> Read | DataError:
         try:
@@ -309,8 +299,10 @@ class Answerer(ABC):
         owners = [image for image, asked in enumerate(questions) for _ in asked]
         if not owners:
             return np.zeros((0, len(self.vocabulary)), dtype=np.float32)
-        token_ids = self.preprocessor.token_ids([q for asked in questions for q in asked])
-        distinct, rows = distinct_questions(owners, token_ids)
+        texts = [text for asked in questions for text in asked]
+        once = list(dict.fromkeys(texts))  # often one question about many images
+        ids_of = dict(zip(once, self.preprocessor.token_ids(once), strict=True))
+        distinct, rows = distinct_questions(owners, [ids_of[text] for text in texts])
         image_tokens = encode_fresh(images, self._encode)
         found = np.empty((len(distinct), len(self.vocabulary)), dtype=np.float32)
         for together in question_batches(distinct, batch):
@@ -330,24 +322,11 @@ class Answerer(ABC):
         self, questions: Sequence[str], logits: Floats, top_k: int
     ) -> list[Prediction]:
         """What logits (Q, A) say to the questions of an image."""
-        best = self._answers(logits, top_k)
-        return [Prediction(*asked) for asked in zip(questions, best, strict=True)]
-
-    def _answers(self, logits: Floats, top_k: int) -> list[tuple[Answer, ...]]:
-        """Turn logits (Q, A) into the best answers of each question with their probability."""
         sayable = None
         if self.choice is not None:
             logits, sayable = self.choice.among(logits), self.choice.sayable
-        probabilities = self.probabilities(logits)
-        said = probabilities if sayable is None else probabilities[:, sayable]
-        # Stable: among equals the answer that the vocabulary names first, on every machine.
-        best = np.argsort(-said, axis=1, kind="stable")[:, :top_k]
-        if sayable is not None:
-            best = sayable[best]
-        return [
-            tuple(Answer(self.vocabulary.answers[a], float(row[a])) for a in order)
-            for row, order in zip(probabilities, best, strict=True)
-        ]
+        best = best_answers(self.probabilities(logits), self.vocabulary, top_k, sayable)
+        return [Prediction(*asked) for asked in zip(questions, best, strict=True)]
 
 
 def _check_top_k(top_k: int) -> None:
@@ -355,19 +334,14 @@ def _check_top_k(top_k: int) -> None:
         raise SettingsError(f"cannot predict: top_k must be at least 1, got {top_k}")
 
 
+def _raise_first(images: Iterable[Read | DataError]) -> None:
+    for image in images:
+        if isinstance(image, DataError):
+            raise image
+
+
 def _noting(items: Iterable[Item], asked: deque[Sequence[str]]) -> Iterator[Item]:
     """Pass the items on, and keep the questions of those whose answers are not there yet."""
     for item in items:
         asked.append(item[1])
         yield item
-
-
-def softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Probabilities that sum to 1 along the last axis."""
-    exponentials = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    return exponentials / exponentials.sum(axis=-1, keepdims=True)
-
-
-def sigmoid(logits: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Probabilities of their own; written so that no exponential overflows."""
-    return np.exp(-np.logaddexp(0.0, -logits))

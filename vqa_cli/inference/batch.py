@@ -6,8 +6,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from vqa_cli.errors import DataError
-from vqa_cli.inference.answerer import Answerer, Prediction
+from vqa_cli.inference.answerer import Answerer
 from vqa_cli.inference.image_sources import open_image
+from vqa_cli.inference.prediction import Prediction
 from vqa_cli.inference.requests import Batch, Request
 
 WINDOW = 4096

@@ -26,8 +26,9 @@ from PIL import Image
 from vqa_cli.console import SILENT, Reporter
 from vqa_cli.data.images import ImageSource, read_image
 from vqa_cli.errors import SettingsError
-from vqa_cli.inference.answerer import Answerer, Floats, Prediction
+from vqa_cli.inference.answerer import Answerer, Floats
 from vqa_cli.inference.explanation_words import without_each_word, words_of
+from vqa_cli.inference.prediction import Prediction
 
 HEAT_SIDE = 64
 """A heat map has so many rows and columns, whatever the image's shape."""

@@ -13,10 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from vqa_cli.inference.answerer import Answer, Floats
+from vqa_cli.inference.answerer import Floats
 from vqa_cli.inference.explanation import Explanation
 from vqa_cli.inference.explanation_question import draw_question
 from vqa_cli.inference.explanation_text import drawable, shortened
+from vqa_cli.inference.prediction import Answer
 
 MARGIN, GAP = 24, 12
 SMALL = 15

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from threading import Lock
 
+import numpy as np
 import onnxruntime as ort
 
 from vqa_cli.config import DeviceSettings
@@ -12,7 +17,7 @@ from vqa_cli.data.images import ImageSource
 from vqa_cli.data.preprocessor import Preprocessor
 from vqa_cli.data.vocabulary import AnswerVocabulary
 from vqa_cli.device import usable_cpus
-from vqa_cli.errors import DeviceError, ModelError
+from vqa_cli.errors import DataError, DeviceError, ModelError
 from vqa_cli.inference.answerer import Answerer, Floats, Ints
 from vqa_cli.inference.image_sources import LazyImage
 from vqa_cli.inference.stored_tokens import Read
@@ -34,8 +39,10 @@ ANSWERER_NAMES = (["image_tokens", "image_index", "input_ids", "attention_mask"]
 class OnnxAnswerer(Answerer):
     """Runs the two graphs of an exported folder.
 
-    On a CPU each image is encoded by the thread that read it: several threads with an image each
-    leave no processor waiting, as those that share one image do at the end of every operator.
+    On a CPU the images of a stream are encoded by the threads that read them, each with some of its
+    own: so no processor waits, as those that share one image do at the end of every operator.
+
+    open_lone_encoder: opens the image encoder once more, for one thread; called where it is needed.
     """
 
     def __init__(
@@ -45,19 +52,35 @@ class OnnxAnswerer(Answerer):
         preprocessor: Preprocessor,
         vocabulary: AnswerVocabulary,
         confidence: Confidence,
+        open_lone_encoder: Callable[[], ort.InferenceSession],
     ) -> None:
         super().__init__(preprocessor, vocabulary, confidence)
         self._image_encoder = image_encoder
         self._answerer = answerer
+        self._open_lone_encoder = open_lone_encoder
+        self._lone_encoder: ort.InferenceSession | None = None
+        self._opening = Lock()
         self.encodes_where_read = answerer.get_providers()[0] == CPU
         if self.encodes_where_read:
             self.readers = answerer.get_session_options().intra_op_num_threads
-            self.question_batch, self.chunk = 16, 32
+            self.question_batch, self.chunk, self.together = 16, 32, 4
 
-    def _read(self, image: ImageSource | LazyImage) -> Read:
-        """The image's tokens (N, D), or its pixels (H, W, 3) where many are encoded at once."""
-        read = super()._read(image)
-        return self._encode(read[None])[0] if self.encodes_where_read else read
+    def _read_together(self, images: Sequence[ImageSource | LazyImage]) -> list[Read | DataError]:
+        """The images' tokens (N, D), or their pixels (H, W, 3) where all of a chunk are encoded."""
+        read = super()._read_together(images)
+        pixels = [one for one in read if not isinstance(one, DataError)]
+        if not self.encodes_where_read or not pixels:
+            return read
+        encoder = self._image_encoder if len(images) == 1 else self._lone()
+        values = self.preprocessor.normalize(np.stack(pixels))
+        tokens = iter(encoder.run(None, {"pixel_values": values})[0])
+        return [one if isinstance(one, DataError) else next(tokens) for one in read]
+
+    def _lone(self) -> ort.InferenceSession:
+        with self._opening:
+            if self._lone_encoder is None:
+                self._lone_encoder = self._open_lone_encoder()
+            return self._lone_encoder
 
     def encode_images(self, pixel_values: Floats) -> Floats:
         return self._image_encoder.run(None, {"pixel_values": pixel_values})[0]
@@ -96,7 +119,8 @@ def open_folder(folder: Path, settings: DeviceSettings) -> OnnxAnswerer:
     _check_graph(paths[0], image_encoder, IMAGE_ENCODER_NAMES)
     _check_graph(paths[1], answerer, ANSWERER_NAMES)
     _check_sizes(folder, image_encoder, answerer, preprocessor, vocabulary)
-    return OnnxAnswerer(image_encoder, answerer, preprocessor, vocabulary, confidence)
+    lone = partial(open_session, paths[0], replace(settings, threads=1), providers)
+    return OnnxAnswerer(image_encoder, answerer, preprocessor, vocabulary, confidence, lone)
 
 
 def choose_providers(settings: DeviceSettings) -> list[str]:

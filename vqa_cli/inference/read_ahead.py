@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from typing import TypeVar
@@ -22,21 +22,30 @@ CHUNKS_AHEAD = 2
 
 def read_ahead(
     items: Iterable[Item],
-    read: Callable[[ImageSource | LazyImage], Image],
+    read: Callable[[Sequence[ImageSource | LazyImage]], Sequence[Image]],
     size: int,
     threads: int,
-) -> Iterator[tuple[list[Image], list[Sequence[str]]]]:
-    """Yield chunks of up to `size` items, read, while `threads` read the chunks after them."""
+    together: int = 1,
+) -> Generator[tuple[list[Image], list[Sequence[str]]], None, None]:
+    """Yield chunks of up to `size` items, read, while `threads` read the chunks after them.
+
+    together: so many images of a chunk one thread reads at a time, where each has as many.
+    """
     stream = iter(items)
-    waiting: deque[list[tuple[Future[Image], Sequence[str]]]] = deque()
+    waiting: deque[tuple[list[Future[Sequence[Image]]], list[Sequence[str]]]] = deque()
     pool = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="read")
     try:
         while True:
             while len(waiting) <= CHUNKS_AHEAD and (chunk := list(islice(stream, size))):
-                waiting.append([(pool.submit(read, image), asked) for image, asked in chunk])
+                images = [image for image, _ in chunk]
+                step = min(together, -(-len(images) // threads))
+                parts = [images[start : start + step] for start in range(0, len(images), step)]
+                waiting.append(
+                    ([pool.submit(read, part) for part in parts], [asked for _, asked in chunk])
+                )
             if not waiting:
                 return
-            chunk_read = waiting.popleft()
-            yield [image.result() for image, _ in chunk_read], [asked for _, asked in chunk_read]
+            reading, questions = waiting.popleft()
+            yield [image for part in reading for image in part.result()], questions
     finally:  # also when the caller stops early, or one image is bad
         pool.shutdown(cancel_futures=True)
