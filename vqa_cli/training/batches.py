@@ -11,20 +11,25 @@ from numpy.typing import NDArray
 Rows = NDArray[np.int64]
 
 
-def plan_epoch(
-    images: Rows, batch_size: int, seed: int, epoch: int, *, by_image: bool
-) -> list[Rows]:
+TOGETHER = 16
+"""At most so many questions of an image follow one another: a batch must not be about one image."""
+
+
+def plan_epoch(images: Rows, batch_size: int, seed: int, epoch: int) -> list[Rows]:
     """Cut the questions of an epoch into batches of row numbers, each row exactly once.
 
-    images (Q,): which image each question is about. With `by_image` the questions of an image
-    stay together, so that an image encoder in training runs once an image, not once a question;
-    without, every batch is drawn from all questions.
+    images (Q,): which image each question is about. Questions of an image stay together, so that
+    whatever is computed of an image alone, or read, is so once and not once a question.
     """
     random = np.random.default_rng([seed, epoch])
     order = random.permutation(len(images))
-    if by_image:
-        rank = random.permutation(int(images.max()) + 1)  # (images,)
-        order = order[np.argsort(rank[images[order]], kind="stable")]
+    order = order[np.argsort(images[order], kind="stable")]
+    begins = np.flatnonzero(np.diff(images[order], prepend=-1))  # each image's first question
+    counts = np.diff(begins, append=len(order))
+    place = np.arange(len(order)) - np.repeat(begins, counts)
+    block = np.cumsum(place % TOGETHER == 0) - 1
+    rank = random.permutation(block[-1] + 1)
+    order = order[np.argsort(rank[block], kind="stable")]
     return [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
 
 

@@ -135,9 +135,8 @@ class Trainer:
 
     def _batches(self, epoch: int) -> list[Rows]:
         """Return the epoch's batches, as row numbers of the train split."""
-        by_image = not self.learner.model.image_encoder.frozen
         images = self.task.train.image[self.task.rows]
-        plan = plan_epoch(images, self.batch_size, self.settings.seed, epoch, by_image=by_image)
+        plan = plan_epoch(images, self.batch_size, self.settings.seed, epoch)
         return [self.task.rows[batch] for batch in plan]
 
     def _parts(self, batch: Rows) -> list[Part]:
