@@ -42,6 +42,7 @@ from vqa_cli.data.prepared import PreparedDataset
 from vqa_cli.data.preprocessor import Preprocessor, normalize_question
 from vqa_cli.evaluation.metrics import score
 from vqa_cli.models.building import build_model
+from vqa_cli.models.tuning import apply_tuning
 from vqa_cli.models.vqa_model import VQAModel
 
 RATE, ENCODER_RATE, WEIGHT_DECAY, WARMUP = 1e-3, 3e-5, 0.01, 0.05
@@ -167,6 +168,7 @@ def train(options: argparse.Namespace, folder: Path) -> Item:
         seed=options.seed,
         offline=True,
     )
+    apply_tuning(built.model, options.tuning, options.tuning, seed=options.seed)
     questions, val = (Questions(data, split, built.preprocessor) for split in ("train", "val"))
 
     def accuracy(predicted: EvalPrediction) -> dict[str, float]:
