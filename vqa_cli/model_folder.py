@@ -48,7 +48,10 @@ DEMO = "demo"
 DEMO_MODEL = Path(__file__).with_name("demo_model")
 """The exported folder that ships with the package, and the name by which it is asked."""
 
-TRAIN_ONE = "train one with `vqa finetune DATA`, or name one with -m MODEL or VQA_MODEL"
+TRAIN_ONE = (
+    "train one with `vqa finetune DATA`, or name one with -m MODEL or VQA_MODEL (-m demo: the "
+    "small one of the package)"
+)
 
 
 def resolve_model(model: str | os.PathLike[str] | None = None) -> Path:

@@ -318,3 +318,10 @@ def test_verbose_says_what_runs_the_model(export_folder: Path, photo: Path) -> N
     result = ask(photo, "where?", "-m", export_folder, "-v", "--threads", "1")
     assert "onnxruntime" in result.stderr
     assert "1 thread" in result.stderr
+
+
+def test_words_that_should_be_one_question_are_warned_of(export_folder: Path, photo: Path) -> None:
+    result = ask(photo, "what", "color", "is", "it", "-m", export_folder)
+    assert result.exit_code == 0
+    assert 'quote a question that has several: "what color is it"' in result.stderr
+    assert "quote" not in ask(photo, "where?", "what is it?", "-m", export_folder).stderr

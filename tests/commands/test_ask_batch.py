@@ -262,3 +262,12 @@ def test_a_reader_who_goes_away_ends_it_quietly(export_folder: Path, photo: Path
         assert json.loads(process.stdout.readline())["answer"] in ANSWERS
         process.stdout.close()
         assert (process.wait(), process.stderr.read()) == (0, "")
+
+
+def test_a_table_may_have_the_semicolons_of_a_spreadsheet(
+    export_folder: Path, photo: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "asked.csv").write_text(f"image;question\n{photo};what, and where?\n")
+    result = ask("--batch", tmp_path / "asked.csv", "-m", export_folder)
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert json.loads(result.stdout)["question"] == "what, and where?"

@@ -11,7 +11,7 @@ from vqa_cli.evaluation import recalibration
 from vqa_cli.evaluation.calibration import fit_confidence
 from vqa_cli.evaluation.recalibration import recalibrate
 from vqa_cli.inference.loading import load_answerer
-from vqa_cli.model_folder import Confidence, write_confidence
+from vqa_cli.model_folder import DEMO_MODEL, Confidence, write_confidence
 
 ANSWERS = ("red", "blue", "green")
 
@@ -97,3 +97,12 @@ def test_a_folder_is_as_good_as_before(kind, request, tmp_path):
     (folder / "calibration.json").unlink()
     with pytest.raises(ModelError, match=r"calibration\.json"):
         write_confidence(folder, Confidence(0.5, activation))
+
+
+def test_the_packages_own_model_is_left_as_it_is():
+    before = (DEMO_MODEL / "calibration.json").read_bytes()
+    generator = np.random.default_rng(0)
+    model = Sure(generator.normal(size=(60, 3)), "softmax")
+    with pytest.raises(ModelError, match="belongs to the package: copy"):
+        recalibrate(model, DEMO_MODEL, val(60, generator))
+    assert (DEMO_MODEL / "calibration.json").read_bytes() == before

@@ -7,7 +7,7 @@ import pytest
 
 from vqa_cli.config import ModelSettings, TrainSettings
 from vqa_cli.models.building import choose_encoders
-from vqa_cli.training.defaults import resolved
+from vqa_cli.training.defaults import left_at_random, resolved
 
 FROZEN = ModelSettings(preset="small")
 SCRATCH = ModelSettings(preset="tiny")
@@ -46,3 +46,12 @@ def test_what_the_user_says_holds() -> None:
 
 def test_a_batch_has_a_question_for_each_of_its_parts() -> None:
     assert settle(SCRATCH, 500, accumulation=50).batch_size == 50
+
+
+def test_an_encoder_from_scratch_that_does_not_learn_is_told() -> None:
+    chosen = choose_encoders(ModelSettings(preset="tiny", image_tuning="lora"))
+    assert [reason.partition(":")[0] for reason in left_at_random(chosen)] == [
+        "--image-tuning lora"
+    ]
+    assert left_at_random(choose_encoders(SCRATCH)) == []
+    assert left_at_random(choose_encoders(FROZEN)) == []

@@ -120,6 +120,11 @@ def ask(
 
         ask_in_turn(asking, image)
     else:
+        if len(words) > 2 and not any(" " in question.strip() for question in words[1:]):
+            console.warn(
+                f"{len(words) - 1} questions of one word each; quote a question that has several: "
+                f'"{" ".join(words[1:])}"'
+            )
         ask_once(asking, words[0], words[1:], explain)
 
 

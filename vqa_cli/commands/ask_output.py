@@ -86,7 +86,7 @@ class Answers:
         """Raise DataError where something failed, else UnsureError where an answer is missing."""
         unsure = (
             f"{self.unsure:,} of {self.asked:,} question(s) have no answer of confidence"
-            f" {self.min_confidence:g} or more"
+            f" {self.min_confidence:.10g} or more"
         )
         if self.failed:
             if self.unsure:

@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 from vqa_cli.console import SILENT, Reporter
 from vqa_cli.data.example import Example
 from vqa_cli.data.vocabulary import AnswerVocabulary
-from vqa_cli.errors import DataError
+from vqa_cli.errors import DataError, ModelError
 from vqa_cli.evaluation.calibration import fit_confidence
 from vqa_cli.evaluation.metrics import score
 from vqa_cli.evaluation.predictions import by_image, use_features
 from vqa_cli.evaluation.questions import examples_of
-from vqa_cli.model_folder import Confidence, write_confidence
+from vqa_cli.model_folder import DEMO_MODEL, Confidence, write_confidence
 
 if TYPE_CHECKING:
     from vqa_cli.data.prepared import PreparedDataset
@@ -49,12 +49,17 @@ def recalibrate(
     that are spread over val.
 
     Raises DataError where there is no val, or none of its answers is known to the model;
-    ModelError where the folder cannot be written.
+    ModelError where the folder cannot be written, or is the package's own.
     """
     if "val" not in dataset.splits:
         raise DataError(
             f"--calibrate fits on the split val, which {dataset.folder} does not have; prepare "
             "data with one"
+        )
+    if folder.resolve() == DEMO_MODEL.resolve():
+        raise ModelError(
+            "--calibrate writes into the model's folder, and the demo model's belongs to the "
+            f"package: copy {folder}, and name the copy with -m"
         )
     use_features(answerer, dataset, report)
     questions = examples_of(dataset.rows("val"))

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from io import BufferedReader
+from itertools import chain
 from pathlib import Path
 from typing import Any, NoReturn, cast
 
@@ -26,7 +27,7 @@ from vqa_cli.inference.line_stream import MAX_LINE, LineStream
 
 IDS = ("id", "question_id")
 """What a line may be called by; passed through to its answers as it is."""
-TABLES = {".csv": ",", ".tsv": "\t"}
+TABLES = {".csv": ",;\t", ".tsv": "\t"}
 _COUNTED = 1 << 20
 _BOM = b"\xef\xbb\xbf"
 
@@ -79,8 +80,8 @@ def open_batch(source: str) -> Iterator[Batch]:
     with _open(source) as file:
         total = _count_lines(file) if stat.S_ISREG(os.fstat(file.fileno()).st_mode) else None
         lines = LineStream(file)
-        delimiter = TABLES.get(Path(source).suffix.lower())
-        requests = _from_table(lines, source, delimiter) if delimiter else _from_json(lines)
+        delimiters = TABLES.get(Path(source).suffix.lower())
+        requests = _from_table(lines, source, delimiters) if delimiters else _from_json(lines)
         yield Batch(requests, total, lines.waits)
 
 
@@ -207,11 +208,13 @@ def _ids(values: Mapping[str, Any]) -> dict[str, Any]:
     return {name: values[name] for name in IDS if name in values}
 
 
-def _from_table(lines: LineStream, name: str, delimiter: str) -> Iterator[Request]:
+def _from_table(lines: LineStream, name: str, delimiters: str) -> Iterator[Request]:
     """The rows of a table whose first line names the columns; that line is read at once."""
     csv.field_size_limit(MAX_LINE)  # an image in a data: URI has millions of characters
     decoded = (line.decode("utf-8", "surrogateescape") + "\n" for line in lines)
-    rows = csv.reader(decoded, delimiter=delimiter)
+    first = next(decoded, "")
+    # Spreadsheets write semicolons where the comma is the decimal mark.
+    rows = csv.reader(chain([first], decoded), delimiter=max(delimiters, key=first.count))
     try:
         header = [cell.strip() for cell in next(rows, [])]
     except csv.Error as error:

@@ -99,6 +99,20 @@ def at_heads_rate(encoders: Tuned) -> list[str]:
     return [name for name, is_new in new.items() if is_new and mixed]
 
 
+def left_at_random(encoders: Tuned) -> list[str]:
+    """Say of each encoder that begins at random that it does not learn as a whole."""
+    each = (
+        ("--image-tuning", encoders.image_tuning, encoders.image_pretrained),
+        ("--question-tuning", encoders.question_tuning, encoders.question_pretrained),
+    )
+    return [
+        f"{flag} {tuning}: the encoder begins at random, so what stays as it is knows nothing; "
+        f"use {flag} full, or a pretrained encoder"
+        for flag, tuning, pretrained in each
+        if not pretrained and tuning != "full"
+    ]
+
+
 def _encoder_rate(learning: list[tuple[str, bool]]) -> float:
     """Return the rate that the most easily spoilt of the learning encoders stands."""
     rates = [RATES[tuning.split(":")[0]] for tuning, pretrained in learning if pretrained]

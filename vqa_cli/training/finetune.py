@@ -27,7 +27,7 @@ from vqa_cli.errors import DataError
 from vqa_cli.models.building import build_model
 from vqa_cli.training.beginning import begin_head, begin_run, prepare_learning
 from vqa_cli.training.continuing import Continued, OldRun, settle
-from vqa_cli.training.defaults import resolved
+from vqa_cli.training.defaults import left_at_random, resolved
 from vqa_cli.training.finishing import FinetuneResult, is_decided, promote
 from vqa_cli.training.given_files import check_given
 from vqa_cli.training.going_on import go_on, how_to_resume
@@ -96,6 +96,8 @@ def finetune(
     del rows  # a million of them take half a gigabyte, and are not needed while it trains
     if continued is None:
         begin_head(built.model, full.objective)
+        for reason in left_at_random(built):
+            report.warn(reason)
     else:
         full = settle(full, train)
     prepare_learning(built, full, augment)

@@ -85,6 +85,11 @@ def _train(
     if ready.old is not None:
         told = ready.old.told(ready.progress.old_accuracy, _score_old(ready))
         result = replace(result, old=told)
+    if result.val_accuracy < result.val_accuracy_untrained:
+        report.warn(
+            "no epoch was as good on val as the model before training: train longer, or with a "
+            "lower --learning-rate"
+        )
     if accelerator.is_main_process:
         _finish(ready, result)
     wait_for_everyone()
