@@ -325,3 +325,11 @@ def test_words_that_should_be_one_question_are_warned_of(export_folder: Path, ph
     assert result.exit_code == 0
     assert 'quote a question that has several: "what color is it"' in result.stderr
     assert "quote" not in ask(photo, "where?", "what is it?", "-m", export_folder).stderr
+
+
+def test_the_confidence_that_was_asked_for_is_told_in_full(
+    export_folder: Path, photo: Path
+) -> None:
+    result = ask(photo, "where?", "-m", export_folder, "--min-confidence", 0.9999999)
+    assert result.exit_code == 4
+    assert "of confidence 0.9999999 or more" in result.stderr

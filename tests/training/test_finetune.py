@@ -13,7 +13,9 @@ from tests.training.small_runs import Listener, StopAt, history, same, train, we
 from vqa_cli.errors import DataError
 from vqa_cli.models.checkpoint import load_checkpoint
 from vqa_cli.training.finetune import resume
+from vqa_cli.training.recipe import Trainer
 from vqa_cli.training.run_folder import find_unfinished
+from vqa_cli.training.validation import Scored
 
 FROZEN = {"image_tuning": "frozen", "question_tuning": "frozen"}
 FILES = {
@@ -142,3 +144,22 @@ def test_several_annotators_are_learned_answer_by_answer(annotated: Path, tmp_pa
 def test_the_objective_is_a_setting(annotated: Path, tmp_path: Path) -> None:
     made = train(annotated, tmp_path / "run", epochs=1, objective="cross-entropy").run
     assert load_checkpoint(made).confidence.activation == "softmax"
+
+
+@pytest.mark.parametrize(("later", "told"), [(0.25, 1), (0.5, 0)])
+def test_a_run_that_only_got_worse_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, later: float, told: int
+) -> None:
+    folder = write_shapes(tmp_path / "shapes", count=12)
+    scores = iter([Scored(0.5, 1.0), Scored(later, 1.0)])
+    monkeypatch.setattr(Trainer, "_score", lambda self: next(scores))
+    listener = Listener()
+    train(folder, tmp_path / "run", listener, epochs=1)
+    assert sum("no epoch was as good on val" in said for said in listener.said) == told
+
+
+def test_encoders_left_at_random_are_told(tmp_path: Path) -> None:
+    folder, listener = write_shapes(tmp_path / "shapes", count=12), Listener()
+    train(folder, tmp_path / "run", listener, model=FROZEN, epochs=1)
+    told = [said for said in listener.said if "begins at random" in said]
+    assert [said.split(" frozen:")[0] for said in told] == ["--image-tuning", "--question-tuning"]
