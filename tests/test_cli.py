@@ -250,6 +250,37 @@ def test_ctrl_c_while_preparing_leaves_nothing(shapes_folder: Path) -> None:
     assert sorted(path.name for path in shapes_folder.iterdir()) == ["images", "questions.csv"]
 
 
+LOST = """
+import io, os, signal, sys, time
+from vqa_cli.cli import main
+
+class Freed:
+    def __del__(self):  # Python throws away what is raised here
+        os.kill(os.getpid(), signal.SIGINT)
+
+class Waits(io.BytesIO):
+    def read1(self, size):
+        Freed()
+        time.sleep(20)
+        return b""
+
+class Stdin:
+    buffer = Waits()
+
+    def isatty(self):
+        return False
+
+signal.signal(signal.SIGINT, signal.default_int_handler)
+sys.stdin, sys.argv = Stdin(), ["vqa", "ask", "--batch", "-", "-m", "demo"]
+main()
+"""
+
+
+def test_ctrl_c_that_python_throws_away_is_pressed_again() -> None:
+    ended = subprocess.run([sys.executable, "-c", LOST], capture_output=True, text=True, timeout=60)
+    assert (ended.returncode, ended.stderr) == (130, "interrupted\n")
+
+
 @pytest.fixture(scope="module")
 def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run of three epochs that nothing stopped."""

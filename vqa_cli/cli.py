@@ -104,8 +104,20 @@ def _discard_stdout() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
+def _press_again(lost: Any) -> None:
+    """Press Ctrl-C again, where it came while Python cleaned up an object, which throws it away."""
+    if lost.exc_type is not KeyboardInterrupt:
+        sys.__unraisablehook__(lost)
+        return
+    import _thread
+    from threading import Timer
+
+    Timer(0.01, _thread.interrupt_main).start()  # not here, where it would be thrown away as well
+
+
 def main() -> None:
     """Run the command line."""
+    sys.unraisablehook = _press_again
     try:
         app(prog_name="vqa")
     except SystemExit as end:

@@ -220,7 +220,7 @@ def test_who_writes_a_line_and_waits_gets_its_answer(export_folder: Path, photo:
             process.stdin.flush()
             assert json.loads(process.stdout.readline())["id"] == number
         process.stdin.close()
-        assert process.wait() == 0
+        assert process.wait(60) == 0
 
 
 def test_ctrl_c_in_a_stream_ends_it_with_130(export_folder: Path, photo: Path) -> None:
@@ -232,7 +232,7 @@ def test_ctrl_c_in_a_stream_ends_it_with_130(export_folder: Path, photo: Path) -
         process.stdin.flush()
         assert process.stdout.readline()
         process.send_signal(signal.SIGINT)
-        assert (process.wait(), process.stderr.read()) == (130, "interrupted\n")
+        assert (process.wait(60), process.stderr.read()) == (130, "interrupted\n")
 
 
 def test_a_stream_is_answered_without_what_training_needs(export_folder: Path, photo: Path) -> None:
@@ -261,7 +261,7 @@ def test_a_reader_who_goes_away_ends_it_quietly(export_folder: Path, photo: Path
         assert process.stderr is not None
         assert json.loads(process.stdout.readline())["answer"] in ANSWERS
         process.stdout.close()
-        assert (process.wait(), process.stderr.read()) == (0, "")
+        assert (process.wait(60), process.stderr.read()) == (0, "")
 
 
 def test_a_table_may_have_the_semicolons_of_a_spreadsheet(

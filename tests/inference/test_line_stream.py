@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import os
-from io import BytesIO
+import signal
+import threading
+from io import BytesIO, UnsupportedOperation
 from pathlib import Path
 
 import pytest
@@ -39,7 +41,7 @@ def test_a_line_without_an_end_fills_no_memory() -> None:
             return b"x" * size if self.left else b""
 
         def fileno(self) -> int:
-            raise AssertionError
+            raise UnsupportedOperation
 
     (line,) = LineStream(Endless(), max_line=CHUNK)
     assert len(line) == CHUNK + 1
@@ -59,6 +61,23 @@ def test_a_pipe_whose_writer_waits_is_told_from_one_with_more() -> None:
         assert lines.waits() is False  # its end comes at once
         with pytest.raises(StopIteration):
             next(lines)
+
+
+def test_ctrl_c_that_does_not_wake_a_waiting_read_is_seen_all_the_same() -> None:
+    reader, writer = os.pipe()
+    # A signal that another thread takes wakes no call of this one, as one that comes too early.
+    signals = threading.Timer(0.05, signal.raise_signal, [signal.SIGINT])
+    hopeless = threading.Timer(20, os.write, [writer, b"\n"])
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        signals.start()
+        hopeless.start()
+        with open(reader, "rb") as stream, pytest.raises(KeyboardInterrupt):
+            next(LineStream(stream))
+    finally:
+        signal.signal(signal.SIGINT, before)
+        hopeless.cancel()
+    os.close(writer)
 
 
 def test_files_and_memory_never_wait(tmp_path: Path) -> None:

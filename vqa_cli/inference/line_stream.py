@@ -13,6 +13,8 @@ CHUNK = 1 << 16
 MAX_LINE = 1 << 26
 """Bytes; an image in a data: URI has millions. Longer lines are cut, so that no line without an
 end fills the memory."""
+LOOK_UP_SECONDS = 0.5
+"""Python misses a Ctrl-C that comes just before it waits for a writer: so it never waits longer."""
 
 
 class Readable(Protocol):
@@ -54,6 +56,8 @@ class LineStream:
         return not (self._lines or self._ended or _is_ready(self._stream))
 
     def _read(self) -> None:
+        while _is_ready(self._stream, LOOK_UP_SECONDS) is False:
+            pass
         chunk = self._stream.read1(CHUNK)
         if not chunk:
             self._ended = True
@@ -80,12 +84,13 @@ class LineStream:
         self._length = 0
 
 
-def _is_ready(stream: Readable) -> bool:
+def _is_ready(stream: Readable, seconds: float = 0) -> bool | None:
+    """Whether there is something to read within so many seconds; None where nobody can tell."""
     try:
         number = stream.fileno()
     except UnsupportedOperation:
         return True  # bytes in memory
     try:
-        return bool(select.select([number], [], [], 0)[0])
+        return bool(select.select([number], [], [], seconds)[0])
     except (OSError, ValueError):  # a system that can only select sockets, or too large a number
-        return False
+        return None
