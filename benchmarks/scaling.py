@@ -81,7 +81,7 @@ def questions(folder: Path, count: int) -> None:
     measured(
         "a question: its place in an epoch",
         count,
-        lambda: plan_epoch(image, 128, 0, 0, by_image=True),
+        lambda: plan_epoch(image, 128, 0, 0, together=4),
     )
 
 

@@ -10,16 +10,22 @@ from numpy.typing import NDArray
 
 Rows = NDArray[np.int64]
 
-
 TOGETHER = 16
-"""At most so many questions of an image follow one another: a batch must not be about one image."""
+"""At most so many questions of an image follow one another where its encoder learns, and runs once
+for them. A batch must not be about one image."""
+TOGETHER_FROZEN = 4
+"""And where it is frozen: what they share is cheaper then, and more of them together cost val
+accuracy (docs/performance.md)."""
 
 
-def plan_epoch(images: Rows, batch_size: int, seed: int, epoch: int) -> list[Rows]:
+def plan_epoch(
+    images: Rows, batch_size: int, seed: int, epoch: int, *, together: int
+) -> list[Rows]:
     """Cut the questions of an epoch into batches of row numbers, each row exactly once.
 
-    images (Q,): which image each question is about. Questions of an image stay together, so that
-    whatever is computed of an image alone, or read, is so once and not once a question.
+    images (Q,): which image each question is about. Questions of an image stay together, at most
+    `together` of them, so that whatever is computed of an image alone, or read, is so once and not
+    once a question.
     """
     random = np.random.default_rng([seed, epoch])
     order = random.permutation(len(images))
@@ -27,7 +33,7 @@ def plan_epoch(images: Rows, batch_size: int, seed: int, epoch: int) -> list[Row
     begins = np.flatnonzero(np.diff(images[order], prepend=-1))  # each image's first question
     counts = np.diff(begins, append=len(order))
     place = np.arange(len(order)) - np.repeat(begins, counts)
-    block = np.cumsum(place % TOGETHER == 0) - 1
+    block = np.cumsum(place % together == 0) - 1
     rank = random.permutation(block[-1] + 1)
     order = order[np.argsort(rank[block], kind="stable")]
     return [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
