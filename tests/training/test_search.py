@@ -162,17 +162,21 @@ def scripted(
     return rows(out), report
 
 
-def test_a_trial_that_is_not_among_the_best_third_is_stopped_early(
+def test_a_trial_that_is_not_in_the_better_half_is_stopped_early(
     monkeypatch: pytest.MonkeyPatch, data: Path, tmp_path: Path
 ) -> None:
-    good, bad = [0.5 + 0.01 * n for n in range(10)], [0.1] * 10
-    script = Scripted(good, good, bad, good, good, bad, [0.9] * 10)
+    slow = [0.09 * n for n in range(1, 11)]
+    fades = [0.09, 0.18, 0.3, 0.3, 0.5, *[0.9] * 5]  # behind after four tenths
+    bad = [0.0] * 10
+    script = Scripted(slow, bad, fades, slow, bad, [0.95] * 10)
     found, report = scripted(monkeypatch, data, tmp_path / "s", script)
-    assert [row["state"] for row in found] == [*["complete"] * 5, "pruned", "complete"]
-    assert found[5]["val_2"] == "0.1", "the first fifth of a run is never cut short"
-    assert found[5]["val_3"] == ""
-    assert "trial 6 of 7: stopped early: a third of the others were better by then" in report.said
-    assert [path.name for path in (tmp_path / "s").glob("trial-*")] == ["trial-007"]
+    states = [row["state"] for row in found]
+    assert states == ["complete", "pruned", "pruned", "complete", "pruned", "complete"]
+    assert [found[2]["val_4"], found[2]["val_5"]] == ["0.3", ""]
+    assert [found[4]["val_1"], found[4]["val_2"]] == ["0.0", ""]
+    said = "trial 5 of 6: stopped early: half of those that came so far were better"
+    assert said in report.said
+    assert [path.name for path in (tmp_path / "s").glob("trial-*")] == ["trial-006"]
 
 
 def test_runs_are_compared_by_tenths_however_many_epochs_they_have() -> None:
