@@ -131,6 +131,12 @@ def test_other_folders_say_what_they_are_instead(tmp_path: Path) -> None:
     Path("runs/latest").write_text("one")
     with pytest.raises(ModelError, match=r"it holds runs; name one of them, or runs/latest"):
         read_config(Path("runs"))
+    best = make_run("s/trial-007")
+    (best / "metrics.json").touch()
+    search = best.parent
+    (search / "search.json").write_text("{}")
+    with pytest.raises(ModelError, match=r"it is a search; its best run is runs/s/trial-007"):
+        read_config(search)
     (tmp_path / "dataset.json").write_text("{}")
     with pytest.raises(ModelError, match=r"prepared dataset; train on it with `vqa finetune"):
         read_config(tmp_path)

@@ -39,6 +39,9 @@ NEEDED = (
 
 ACTIVATIONS = ("softmax", "sigmoid")
 
+SEARCH, SEARCHED = "search.json", "result.json"
+"""What a search looks for, and what it found; such a folder holds the run of its best trial."""
+
 FINISHED = "metrics.json"
 """The file that training writes last: a run that has it is finished."""
 
@@ -134,6 +137,8 @@ def _instead(folder: Path) -> str:
         return f"it is a prepared dataset; train on it with `vqa finetune {folder}`"
     if (folder / LATEST.name).is_file():
         return f"it holds runs; name one of them, or {folder / LATEST.name}"
+    if best := best_of_search(folder):
+        return f"it is a search; its best run is {best}"
     return f"it has no config.json; {TRAIN_ONE}"
 
 
@@ -154,6 +159,13 @@ def read_json(path: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise ModelError(f"{path}: damaged: a JSON object was expected; {RESTORE}")
     return content
+
+
+def best_of_search(folder: Path) -> Path | None:
+    """Return the run of the best trial so far; None where `folder` is no search, or has none."""
+    if not (folder / SEARCH).is_file():
+        return None
+    return next((run for run in folder.glob("trial-*") if is_finished(run)), None)
 
 
 def is_finished(run: Path) -> bool:

@@ -12,6 +12,7 @@ from typer.testing import CliRunner, Result
 from vqa_cli.cli import app
 from vqa_cli.config import PrepareSettings
 from vqa_cli.data.prepare import prepare
+from vqa_cli.model_folder import DEMO_MODEL
 
 
 def info(path: Path, *options: str) -> Result:
@@ -74,6 +75,28 @@ def test_a_folder_of_runs(run_folder: Path, tmp_path: Path) -> None:
     found = facts(tmp_path / "runs")
     assert found["kind"] == "runs"
     assert (found["latest"], found["finished"], found["unfinished"]) == ("one", ["one"], ["two"])
+    assert found["searches"] == []
+
+
+def test_a_search_names_its_best_run(run_folder: Path, tmp_path: Path) -> None:
+    search = tmp_path / "runs" / "wide"
+    best = shutil.copytree(run_folder, search / "trial-002")
+    (search / "search.json").write_text('{"trials": 3}')
+    found = facts(search)
+    assert (found["kind"], found["trials"]) == ("unfinished-search", 3)
+    assert f"vqa finetune --resume {search}" in info(search).stdout
+    (search / "result.json").write_text("{}")
+    found = facts(search)
+    assert (found["kind"], found["best_run"]) == ("search", str(best))
+    (tmp_path / "runs" / "latest").write_text("wide/trial-002\n")
+    found = facts(tmp_path / "runs")
+    assert (found["finished"], found["searches"]) == ([], ["wide"])
+
+
+def test_the_packages_model_by_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert info(Path("demo")).stdout == info(DEMO_MODEL).stdout
+    assert "quantization      type int8" in info(DEMO_MODEL).stdout
 
 
 def test_an_export(export_folder: Path) -> None:
@@ -81,7 +104,10 @@ def test_an_export(export_folder: Path) -> None:
     assert found["kind"] == "export"
     assert found["opset"] == 20
     assert found["bytes"] == sum(path.stat().st_size for path in export_folder.iterdir())
-    assert "answers without torch" in info(export_folder).stdout
+    assert found["quantization"] is None
+    text = info(export_folder).stdout
+    assert "answers without torch" in text
+    assert "quantization" not in text
 
 
 def test_an_image_by_its_upright_size(tmp_path: Path) -> None:
@@ -120,5 +146,7 @@ def test_a_known_folder_that_is_damaged_or_newer_is_an_error(
     (run / "config.json").write_text(json.dumps(config | {"format_version": 9}))
     assert "written by a newer vqa" in info(run).stderr
     export = shutil.copytree(export_folder, tmp_path / "export")
+    (export / "calibration.json").write_text("{}")
+    assert "calibration.json: damaged or changed" in info(export).stderr
     (export / "answerer.onnx").unlink()
     assert "misses answerer.onnx" in info(export).stderr

@@ -18,7 +18,7 @@ SHOWN = 10
 @with_settings()
 def info(
     path: Annotated[
-        Path, typer.Argument(help="A dataset, prepared dataset, run, export or image.")
+        Path, typer.Argument(help="A dataset, prepared dataset, run, search, export or image.")
     ],
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
     *,
@@ -33,6 +33,8 @@ def info(
         return
     print(f"{found.path}: {found.summary}")
     for name, value in found.facts.items():
+        if value is None:  # not known, or there is none
+            continue
         print(f"  {name.replace('_', ' '):18}{_text(value)}")
 
 
@@ -44,6 +46,4 @@ def _text(value: Any) -> str:
         return (", ".join(map(_text, value[:SHOWN])) or "none") + more
     if isinstance(value, int) and not isinstance(value, bool):
         return f"{value:,}"
-    return (
-        f"{value:.4g}" if isinstance(value, float) else "unknown" if value is None else str(value)
-    )
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

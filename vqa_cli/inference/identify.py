@@ -1,4 +1,4 @@
-"""What a path is, of all that vqa knows: data, prepared data, a run, an export, an image."""
+"""What a path is, of all that vqa knows: data, prepared or not, run, search, export or image."""
 
 from __future__ import annotations
 
@@ -8,8 +8,13 @@ from typing import Any
 
 from vqa_cli.errors import DataError
 from vqa_cli.model_folder import (
+    DEMO,
     EXPORT,
     LATEST,
+    SEARCH,
+    SEARCHED,
+    best_of_search,
+    check_checksums,
     check_complete,
     is_finished,
     read_config,
@@ -46,13 +51,15 @@ def identify(path: Path) -> Identified:
 def _identify(path: Path) -> Identified:
     from vqa_cli.data.folder import is_prepared
 
-    if path.name == LATEST.name and path.is_file():
+    if (path.name == LATEST.name and path.is_file()) or (str(path) == DEMO and not path.exists()):
         return _identify(resolve_model(path))
     if path.is_dir():
         if is_prepared(path):
             return _prepared(path)
         if _is_model(path):
             return _model(path)
+        if (path / SEARCH).is_file():
+            return _search(path)
         if (path / LATEST.name).is_file():
             return _runs(path)
     elif path.is_file() and (image := _image(path)):
@@ -86,6 +93,7 @@ def _model(folder: Path) -> Identified:
     config = read_config(folder)
     if config["kind"] == EXPORT:
         check_complete(folder)
+        check_checksums(folder)
         facts = {k: v for k, v in config.items() if k not in ("kind", "format_version")}
         facts["bytes"] = sum(file.stat().st_size for file in folder.iterdir() if file.is_file())
         return Identified(folder, "export", "an exported folder: it answers without torch", facts)
@@ -106,12 +114,26 @@ def _model(folder: Path) -> Identified:
     return Identified(folder, "run", "a finished run", facts)
 
 
+def _search(folder: Path) -> Identified:
+    best = best_of_search(folder)
+    facts = {
+        "trials": read_json(folder / SEARCH).get("trials"),
+        "best_run": str(best) if best else None,
+    }
+    if not (folder / SEARCHED).is_file():
+        hint = f"an unfinished search; go on with `vqa finetune --resume {folder}`"
+        return Identified(folder, "unfinished-search", hint, facts)
+    return Identified(folder, "search", "a search for good settings, finished", facts)
+
+
 def _runs(folder: Path) -> Identified:
-    runs = sorted(path for path in folder.iterdir() if path.is_dir() and _is_model(path))
+    folders = sorted(path for path in folder.iterdir() if path.is_dir())
+    runs = [path for path in folders if _is_model(path)]
     facts = {
         "latest": resolve_model(folder / LATEST.name).name,
         "finished": [run.name for run in runs if is_finished(run)],
         "unfinished": [run.name for run in runs if not is_finished(run)],
+        "searches": [path.name for path in folders if (path / SEARCH).is_file()],
     }
     return Identified(folder, "runs", "a folder of runs", facts)
 

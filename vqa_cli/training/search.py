@@ -29,7 +29,7 @@ from vqa_cli.data.prepared import PreparedDataset, open_or_prepare
 from vqa_cli.device import choose_device
 from vqa_cli.errors import DataError, ModelError, SettingsError
 from vqa_cli.files import replacing, write_json, write_text
-from vqa_cli.model_folder import LATEST, read_config, read_json
+from vqa_cli.model_folder import LATEST, SEARCH, SEARCHED, read_config, read_json
 from vqa_cli.models.building import choose_encoders
 from vqa_cli.settings import Settings, flags_of, unusable
 from vqa_cli.training.run_folder import RUNS, create_run, unfinished_runs
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     import optuna
     from optuna.trial import FrozenTrial
 
-PLAN, TRIALS, RESULT = "search.json", "trials.csv", "result.json"
+TRIALS = "trials.csv"
 SECTIONS: tuple[type[Settings], ...] = (
     ModelSettings,
     TrainSettings,
@@ -116,7 +116,7 @@ def search(
         "command": [*command, *flags_of(prepare)],
         "settings": {each.section: each.to_mapping() for each in settings},
     }
-    write_json(folder / PLAN, plan)
+    write_json(folder / SEARCH, plan)
     return _go_on(folder, plan, report)
 
 
@@ -127,17 +127,17 @@ def resume_search(
 
     Raises DataError where its data has changed; else as `search` does.
     """
-    plan = read_json(folder / PLAN)
+    plan = read_json(folder / SEARCH)
     _check_possible(TrainSettings.from_mapping(plan["settings"]["train"]))
     trials = trials or plan["trials"]
-    if (folder / RESULT).is_file() and trials <= plan["trials"]:
+    if (folder / SEARCHED).is_file() and trials <= plan["trials"]:
         raise SettingsError(
             f"{folder}: all its {plan['trials']} trials are done; ask for more of them: "
             f"vqa finetune --resume {folder} --trials {2 * plan['trials']}"
         )
-    (folder / RESULT).unlink(missing_ok=True)
+    (folder / SEARCHED).unlink(missing_ok=True)
     plan = {**plan, "trials": trials}
-    write_json(folder / PLAN, plan)
+    write_json(folder / SEARCH, plan)
     return _go_on(folder, plan, report)
 
 
@@ -151,8 +151,8 @@ def find_search(chosen: Path | None, runs: Path = RUNS) -> Path | None:
     Without a name that is the unfinished search, if it began later than any unfinished run.
     """
     if chosen is not None:
-        return chosen if (chosen / PLAN).is_file() else None
-    searches = [path for path in runs.glob(f"*/{PLAN}") if not (path.parent / RESULT).is_file()]
+        return chosen if (chosen / SEARCH).is_file() else None
+    searches = [path for path in runs.glob(f"*/{SEARCH}") if not (path.parent / SEARCHED).is_file()]
     begun = [*searches, *(run / "config.json" for run in unfinished_runs(runs))]
     newest = max(begun, key=lambda path: path.stat().st_mtime_ns, default=None)
     return newest.parent if newest in searches else None
@@ -201,7 +201,7 @@ def _go_on(folder: Path, plan: Mapping[str, Any], report: Reporter) -> SearchRes
     write_trials(folder / TRIALS, running.finished(study))
     result = _summed_up(folder, plan, study, time.monotonic() - began)
     write_text(folder.parent / LATEST.name, f"{folder.name}/{result.run.name}\n")
-    write_json(folder / RESULT, result.to_json())
+    write_json(folder / SEARCHED, result.to_json())
     return result
 
 
