@@ -24,41 +24,78 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks.defaults import DEVICE
 from benchmarks.defaults_data import CHOOSING, Datasets, Setup
-from vqa_cli.config import AugmentSettings, ModelSettings, PrepareSettings, TrainSettings
+from vqa_cli.config import AugmentSettings, PrepareSettings, TrainSettings
 from vqa_cli.training.finetune import finetune
 
-CANDIDATES: dict[str, dict[str, Any]] = {
-    "30 epochs of 128": {"epochs": 30, "batch_size": 128},
-    "100 epochs of 128": {"epochs": 100, "batch_size": 128},
-    "30 epochs of 32": {"epochs": 30, "batch_size": 32},
-    "100 epochs of 32": {"epochs": 100, "batch_size": 32},
-    "100 epochs of 32, smoothing 0.1": {"epochs": 100, "batch_size": 32, "label_smoothing": 0.1},
-    "100 epochs of 32, half the encoders' rate": {
-        "epochs": 100,
-        "batch_size": 32,
-        "encoder_learning_rate": 5e-4,
-    },
-    "100 epochs of 32, half the head's rate": {
-        "epochs": 100,
-        "batch_size": 32,
+REGULARISED = {"label_smoothing": 0.15, "warmup": 0.1}
+FROZEN: dict[str, dict[str, Any]] = {
+    "before": {},
+    "concat": {
+        **REGULARISED,
+        "fusion": "concat",
+        "width": 1024,
+        "dropout": 0.4,
+        "weight_decay": 0.1,
         "learning_rate": 5e-4,
+        "batch_size": 256,
+        "epochs": 80,
     },
 }
-"""For few questions and encoders from scratch; everything else is as it was."""
+FROZEN["concat, rate 1.5e-3"] = FROZEN["concat"] | {"learning_rate": 1.5e-3}
+FROZEN["concat, 40 epochs"] = FROZEN["concat"] | {"epochs": 40}
+FROZEN["attention"] = FROZEN["concat"] | {
+    "fusion": "attention",
+    "width": 512,
+    "dropout": 0.3,
+    "learning_rate": 2e-3,
+}
+"""For DAQUAR's pretrained encoders, which stay as they are."""
 
+SCRATCH: dict[str, dict[str, Any]] = {
+    "before": {},
+    "100 epochs of 32": {"epochs": 100, "batch_size": 32},
+    "smoothed": {
+        **REGULARISED,
+        "weight_decay": 0.003,
+        "learning_rate": 5e-4,
+        "batch_size": 32,
+        "epochs": 90,
+    },
+}
+SCRATCH["smoothed, encoders at 2e-3"] = SCRATCH["smoothed"] | {"encoder_learning_rate": 2e-3}
+SCRATCH["smoothed, 256"] = SCRATCH["smoothed"] | {
+    "batch_size": 256,
+    "learning_rate": 1e-3,
+    "encoder_learning_rate": 2.5e-3,
+}
+SCRATCH["smoothed, 128"] = SCRATCH["smoothed, 256"] | {
+    "batch_size": 128,
+    "encoder_learning_rate": 2e-3,
+}
+SCRATCH["smoothed, 256, 120 epochs"] = SCRATCH["smoothed, 256"] | {"epochs": 120}
+"""For encoders from scratch."""
+
+MODEL = ("fusion", "width", "layers", "dropout")
 COLUMNS = ("setup", "candidate", "seed", "val_accuracy", "best_epoch", "seconds")
+
+
+def candidates(setup: Setup) -> dict[str, dict[str, Any]]:
+    """Return the candidates for a set-up's kind of encoders."""
+    return FROZEN if setup.dataset.startswith("daquar") else SCRATCH
 
 
 def run(setup: Setup, name: str, seed: int, datasets: Datasets, out: Path) -> dict[str, Any]:
     """Train one candidate once."""
     folder = out / "candidate"
     shutil.rmtree(folder, ignore_errors=True)
-    model: ModelSettings = datasets.model(setup)
+    settings = candidates(setup)[name]
+    model: dict[str, Any] = {k: v for k, v in settings.items() if k in MODEL}
+    train = {k: v for k, v in settings.items() if k not in MODEL}
     began = time.monotonic()
     result = finetune(
         datasets.get(setup),
-        model=model,
-        train=replace(TrainSettings(seed=seed), **CANDIDATES[name]),
+        model=replace(datasets.model(setup), **model),
+        train=TrainSettings(seed=seed, **train),
         device=DEVICE,
         prepare=PrepareSettings(),
         augment=AugmentSettings(),
@@ -75,7 +112,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("setups", nargs="*", choices=known, metavar="SETUP")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])
-    parser.add_argument("--only", nargs="+", choices=CANDIDATES, default=list(CANDIDATES))
+    parser.add_argument("--only", nargs="+", choices=[*FROZEN, *SCRATCH], metavar="CANDIDATE")
     parser.add_argument("--out", type=Path, default=Path("bench-results/defaults"))
     parser.add_argument("--daquar", type=Path, default=Path("../shared/data/daquar"))
     arguments = parser.parse_args()
@@ -86,7 +123,7 @@ def main() -> None:
     datasets = Datasets(arguments.out / "data", arguments.daquar)
     for seed in arguments.seeds:
         for setup in arguments.setups:
-            for name in arguments.only:
+            for name in arguments.only or candidates(known[setup]):
                 there = pd.read_csv(path)[["setup", "candidate", "seed"]]
                 if (setup, name, seed) not in set(there.itertuples(index=False, name=None)):
                     row = run(known[setup], name, seed, datasets, arguments.out)

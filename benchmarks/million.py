@@ -126,8 +126,9 @@ def train(prepared: Path, encoders: Sequence[str], steps: int, *flags: str) -> d
     run, log = prepared.parent / "run", prepared.parent / "train.log"
     named = [f"--image-encoder={encoders[0]}", f"--question-encoder={encoders[1]}"]
     frozen = ["--image-tuning=frozen", "--question-tuning=frozen", "--fusion=concat"]
+    sizes = ["--width=512", f"--batch-size={BATCH}", "--epochs=1"]
     command = [sys.executable, str(Path(__file__).parent / "clocked.py"), f"--steps={steps}"]
-    command += [*flags, "--", str(prepared), *named, *frozen, "--epochs=1", f"--out={run}"]
+    command += [*flags, "--", str(prepared), *named, *frozen, *sizes, f"--out={run}"]
     with log.open("w", encoding="utf-8") as stderr:
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=stderr, text=True)
         watched = Watched(process)

@@ -34,6 +34,7 @@ FROZEN_PAIR = (
     "--dropout=0.3",
     "--label-smoothing=0.1",
     "--epochs=10",
+    *("--learning-rate=0.001", "--weight-decay=0.01", "--warmup=0.05", "--batch-size=128"),
 )
 """Chosen by cross-validation within train, by image, over dropout 0.1 to 0.5, label smoothing 0
 and 0.1, width 512 and 1024, peak rate 0.0003 to 0.002 and 8 to 17 epochs."""

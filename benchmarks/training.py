@@ -40,6 +40,11 @@ EPOCHS, BATCH = 10, 128
 HEAD = {"fusion": "concat", "width": "1024", "dropout": "0.3"}
 USUAL_STEPS = {"frozen": 7, "full": 4}
 GROUPED_STEPS = 24
+RECIPE = (
+    *("--learning-rate=0.001", "--weight-decay=0.01", "--warmup=0.05", "--label-smoothing=0"),
+    f"--batch-size={BATCH}",
+)
+"""What the usual loop has."""
 TARGETS = {"frozen": 12.0, "full": 30.0}
 SHARE_ENCODERS, SHARE_PASSES, GROUPED = 0.85, 0.70, 5.0
 
@@ -93,7 +98,7 @@ class Usual:
         """Fine-tune with frozen encoders."""
         run = self.out / name
         frozen = ["--image-tuning=frozen", "--question-tuning=frozen"]
-        flags = [*self.encoders, *self.head, *frozen, f"--epochs={epochs}", f"--out={run}"]
+        flags = [*self.encoders, *self.head, *frozen, *RECIPE, f"--epochs={epochs}", f"--out={run}"]
         found = script("clocked.py", ["--", str(self.prepared), *flags], self.out / f"{name}.log")
         shutil.rmtree(run)
         return found
@@ -201,7 +206,8 @@ class Grouped:
         run = self.out / "grouped"
         arguments = [*flags, f"--steps={steps}", "--", str(self.prepared), *self.models[model]]
         log = self.out / "grouped.log"
-        found = script("clocked.py", [*arguments, f"--out={run}", "--epochs=10"], log)
+        arguments += [f"--out={run}", "--epochs=10", f"--batch-size={BATCH}"]
+        found = script("clocked.py", arguments, log)
         shutil.rmtree(run)
         return found["steps_per_second"] * BATCH, BATCH / found["cpu_seconds_a_step"]
 

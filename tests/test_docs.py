@@ -115,14 +115,25 @@ def test_the_json_of_exporting(run_folder: Path, tmp_path: Path) -> None:
 
 
 def test_the_json_and_the_defaults_of_fine_tuning() -> None:
+    from vqa_cli.models.building import FROZEN_DROPOUT, LEARNING_DROPOUT
     from vqa_cli.models.presets import PRESETS
     from vqa_cli.training import defaults
     from vqa_cli.training.finishing import FinetuneResult
 
     result = FinetuneResult(Path("run"), 1, 0.5, 0.1, "", 3, 1, 2)
     same_keys(DOCUMENTED["finetune"], result.to_json())
-    for questions in (defaults.SCRATCH_QUESTIONS, defaults.FROZEN_QUESTIONS):
-        assert f"{questions:,} questions" in " ".join(COMMANDS_PAGE.split())
+    table = COMMANDS_PAGE.partition("| | both encoders frozen |")[2].partition("\n\n")[0]
+    kinds = (defaults.FROZEN, defaults.SCRATCH, defaults.PRETRAINED)
+    for setting in ("batch_size", "learning_rate", "weight_decay", "warmup", "label_smoothing"):
+        (cells,) = re.findall(rf"^\| `--{setting.replace('_', '-')}`.*? \| (.*) \|$", table, re.M)
+        assert [float(cell) for cell in cells.split("|")] == [getattr(k, setting) for k in kinds]
+    for kind in kinds:
+        assert (
+            f"{kind.questions:,} questions, from {defaults.LEAST_EPOCHS} to {kind.most_epochs}"
+            in table
+        )
+    assert f" | {defaults.SCRATCH_RATE} | " in table
+    assert f"| {FROZEN_DROPOUT} | {LEARNING_DROPOUT} | {LEARNING_DROPOUT} |" in table
     for name, preset in PRESETS.items():
         (row,) = re.findall(rf"^\| `{name}` \|.*", COMMANDS_PAGE, re.MULTILINE)
         assert row.endswith(f"| {preset.width} |")

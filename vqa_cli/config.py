@@ -69,7 +69,7 @@ class PrepareSettings(Settings):
 class ModelSettings(Settings):
     """Which encoders, how they are fused, and how much of them learns.
 
-    None means: as the preset says.
+    None means: as the preset says, or as docs/defaults.md does.
     """
 
     section: ClassVar[str] = "model"
@@ -81,16 +81,22 @@ class ModelSettings(Settings):
     question_encoder: str | None = setting(
         None, "A BERT-like Hugging Face name, a local folder, or gru or lstm from scratch."
     )
-    fusion: str = setting("attention", "How image and question meet.", choices=FUSIONS)
+    fusion: str | None = setting(
+        None, "How image and question meet; default: by what learns.", choices=FUSIONS
+    )
     image_tuning: str | None = setting(
         None, f"What learns in the image encoder: {TUNINGS}.", pattern=TUNING, example=TUNINGS
     )
     question_tuning: str | None = setting(
         None, f"What learns in the question encoder: {TUNINGS}.", pattern=TUNING, example=TUNINGS
     )
-    width: int | None = setting(None, "Width of fusion and head.", low=8, high=8192)
+    width: int | None = setting(
+        None, "Width of fusion and head; default: by preset and fusion.", low=8, high=8192
+    )
     layers: int = setting(2, "Layers of the cross fusion.", low=1, high=48)
-    dropout: float = setting(0.1, "Dropout in fusion and head.", low=0, below=1)
+    dropout: float | None = setting(
+        None, "Dropout in fusion and head; default: by what learns.", low=0, below=1
+    )
     image_size: int | None = setting(
         None, "Side of the encoder's input in pixels; default: the encoder's own.", low=8, high=4096
     )
@@ -119,13 +125,19 @@ class TrainSettings(Settings):
     accumulation: int = setting(
         1, "Parts in which a step's batch is computed, to need less memory.", low=1
     )
-    learning_rate: float = setting(1e-3, "Peak rate of fusion and head.", above=0)
+    learning_rate: float | None = setting(
+        None, "Peak rate of fusion and head; default: by what learns.", above=0
+    )
     encoder_learning_rate: float | None = setting(
         None, "Peak rate of the encoders; default: by what of them learns.", above=0
     )
     schedule: str = setting("cosine", "How the rate falls after the warm-up.", choices=SCHEDULES)
-    warmup: float = setting(0.05, "Share of the steps with a rising rate.", low=0, high=1)
-    weight_decay: float = setting(0.01, "AdamW's decoupled weight decay.", low=0)
+    warmup: float | None = setting(
+        None, "Share of the steps with a rising rate; default: by what learns.", low=0, high=1
+    )
+    weight_decay: float | None = setting(
+        None, "AdamW's decoupled weight decay; default: by what learns.", low=0
+    )
     max_gradient_norm: float = setting(1.0, "Clip the gradient to this norm.", above=0)
     ema: float = setting(
         0.0, "Decay of the averaged weights that are scored and kept; 0: none.", low=0, below=1
@@ -144,7 +156,9 @@ class TrainSettings(Settings):
         "What is minimised; auto: binary where questions have several annotators.",
         choices=OBJECTIVES,
     )
-    label_smoothing: float = setting(0.0, "Probability spread over all answers.", low=0, below=1)
+    label_smoothing: float | None = setting(
+        None, "Probability spread over all answers; default: by what learns.", low=0, below=1
+    )
     class_weights: str = setting(
         "none", "Weigh rare answers more: by frequency, or by its root.", choices=CLASS_WEIGHTS
     )

@@ -67,5 +67,5 @@ def test_booleans_can_be_turned_off_again(tmp_path: Path) -> None:
 def test_help_shows_the_dataclass_defaults() -> None:
     boxed = CliRunner().invoke(app, ["--help"]).output
     text = " ".join(boxed.replace("│", " ").split())
-    assert "--learning-rate" in text
-    assert f"(default: {TrainSettings().learning_rate})" in text
+    assert "--max-gradient-norm" in text
+    assert f"(default: {TrainSettings().max_gradient_norm})" in text

@@ -119,7 +119,7 @@ def result(
     before: dict[Path, bytes],
 ) -> FinetuneResult:
     """Gone on without replay."""
-    return go_on(old_run, new_data.folder, place / "runs" / "plain", heard, epochs=6)
+    return go_on(old_run, new_data.folder, place / "runs" / "plain", heard, epochs=10)
 
 
 def config(run: Path) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 import optuna
@@ -11,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vqa_cli.config import ModelSettings, TrainSettings
-from vqa_cli.models.building import choose_encoders
+from vqa_cli.models.building import choose_encoders, choose_head
 from vqa_cli.training.defaults import learning_of, resolved
 from vqa_cli.training.search_space import Choice, Range, Space, epochs, parameter
 
@@ -112,8 +113,7 @@ def test_the_defaults_lie_in_the_space(questions: int, named: dict[str, str]) ->
     encoders = choose_encoders(model)
     rows = pd.DataFrame({"answer_kind": ["alternatives"] * questions})
     train = resolved(TrainSettings(), encoders, rows)
-    defaults = model.to_mapping() | train.to_mapping()
-    defaults["width"] = defaults["width"] or encoders.width
+    defaults = model.to_mapping() | train.to_mapping() | asdict(choose_head(model, encoders))
     rate = train.encoder_learning_rate if learning_of(encoders) else None
     found = Space(rate, encoders.width, questions, cross_entropy=True, fixed={})
     assert inside(Choice(("concat", "attention", "cross")), defaults["fusion"])

@@ -66,6 +66,9 @@ def process(rank: int, count: int) -> Any:
     )
 
 
+RATES = {"learning_rate": 1e-3, "weight_decay": 0.01}
+
+
 def gradient(
     settings: TrainSettings, weights: NDArray[np.float32], parts: int, processes: int
 ) -> tuple[dict[str, Tensor], float]:
@@ -114,7 +117,7 @@ def gradient(
 def test_the_gradient_does_not_depend_on_how_a_batch_is_cut(
     settings: dict[str, Any], rare: bool
 ) -> None:
-    chosen = TrainSettings(**settings, max_gradient_norm=1e9)
+    chosen = TrainSettings(**RATES, **settings, max_gradient_norm=1e9)
     weights = (np.linspace(0.2, 1.8, len(BATCH)) if rare else np.ones(len(BATCH))).astype("f4")
     whole, loss = gradient(chosen, weights, parts=1, processes=1)
     assert max(float(value.abs().max()) for value in whole.values()) > 0.01
@@ -126,7 +129,7 @@ def test_the_gradient_does_not_depend_on_how_a_batch_is_cut(
 
 
 def test_weights_change_the_gradient() -> None:
-    chosen = TrainSettings(objective="cross-entropy")
+    chosen = TrainSettings(**RATES, objective="cross-entropy")
     equal, rising = np.ones(len(BATCH), "f4"), np.linspace(0.2, 1.8, len(BATCH)).astype("f4")
     one, other = (gradient(chosen, weights, 1, 1)[0] for weights in (equal, rising))
     assert any(not torch.allclose(one[name], other[name], rtol=0.05) for name in one)

@@ -123,7 +123,8 @@ def test_what_an_encoder_cannot_have_is_told_before_there_is_a_run(
 def test_factors_do_not_decay_as_if_they_were_matrices() -> None:
     model = VQAModel.from_config(tiny_config())
     apply_tuning(model, "ia3", "lora", seed=0)
-    optimizer = optimizer_for(Learner(model, TrainSettings()), TrainSettings(weight_decay=0.1))
+    settings = TrainSettings(learning_rate=1e-3, weight_decay=0.1)
+    optimizer = optimizer_for(Learner(model, settings), settings)
     decayed = {
         id(parameter)
         for group in optimizer.param_groups
@@ -177,7 +178,7 @@ def test_an_encoder_from_scratch_beside_a_pretrained_one_learns_as_fast_as_the_h
 
     model = VQAModel.from_config(tiny_config())
     apply_tuning(model, "full", "full", seed=0)
-    settings = TrainSettings(learning_rate=1e-3, encoder_learning_rate=1e-5)
+    settings = TrainSettings(learning_rate=1e-3, encoder_learning_rate=1e-5, weight_decay=0.01)
     optimizer = optimizer_for(Learner(model, settings), settings, ["question_encoder"])
     peaks = {id(p): group["peak"] for group in optimizer.param_groups for p in group["params"]}
     assert {peaks[id(p)] for p in model.image_encoder.parameters()} == {1e-5}

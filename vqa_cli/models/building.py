@@ -29,8 +29,7 @@ from vqa_cli.models.vqa_model import VQAModel
 class Encoders:
     """Which encoders settings mean, and how much of each learns; nothing is built yet.
 
-    A source of None, or of a recurrent cell, is an encoder from scratch. width: of fusion and
-    head, where nobody says another one.
+    A source of None, or of a recurrent cell, is an encoder from scratch. width: the preset's.
     """
 
     preset: str
@@ -47,6 +46,20 @@ class Encoders:
     @property
     def question_pretrained(self) -> bool:
         return self.question_source is not None and self.question_source not in CELLS
+
+
+@dataclass(frozen=True)
+class Head:
+    """What comes after the encoders. width: of fusion and head."""
+
+    fusion: str
+    width: int
+    dropout: float
+
+
+FROZEN_WIDTH, FROZEN_DROPOUT = 2, 0.4
+"""Over frozen encoders concat, so many times as wide as the preset (docs/defaults.md)."""
+LEARNING_DROPOUT = 0.1
 
 
 @dataclass(frozen=True)
@@ -81,6 +94,19 @@ def choose_encoders(
     )
 
 
+def choose_head(settings: ModelSettings, encoders: Encoders) -> Head:
+    """Settle what `settings` leave open of fusion and head, by whether the encoders learn."""
+    frozen = encoders.image_tuning == encoders.question_tuning == "frozen"
+    fusion = settings.fusion or ("concat" if frozen else "attention")
+    times = FROZEN_WIDTH if frozen and fusion == "concat" else 1
+    dropout = FROZEN_DROPOUT if frozen else LEARNING_DROPOUT
+    return Head(
+        fusion,
+        settings.width or times * encoders.width,
+        dropout if settings.dropout is None else settings.dropout,
+    )
+
+
 def build_model(
     settings: ModelSettings,
     *,
@@ -96,6 +122,7 @@ def build_model(
     Raises ModelError where an encoder cannot be had.
     """
     encoders = choose_encoders(settings, offline=offline, report=report)
+    head = choose_head(settings, encoders)
     torch.manual_seed(seed)
     image_encoder = _image_encoder(encoders.image_source, settings, offline)
     question_encoder, tokenizer, pad_token_id = _question_encoder(
@@ -104,10 +131,10 @@ def build_model(
     model = VQAModel(
         image_encoder,
         question_encoder,
-        fusion=settings.fusion,
-        width=settings.width or encoders.width,
+        fusion=head.fusion,
+        width=head.width,
         layers=settings.layers,
-        dropout=settings.dropout,
+        dropout=head.dropout,
         answers=answers,
     )
     max_tokens = min(settings.max_question_tokens, question_encoder.max_tokens)

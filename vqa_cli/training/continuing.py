@@ -32,7 +32,8 @@ from vqa_cli.settings import flag_of, unusable
 from vqa_cli.training.defaults import SCRATCH_RATE
 from vqa_cli.training.old_data import OldData
 
-CONTINUED_RATE = SCRATCH_RATE / 10
+CONTINUED_RATE = 1e-4
+"""Of encoders that once began from scratch: at `SCRATCH_RATE` they would forget what they know."""
 SHARE = 0.5
 """Of an epoch, to be replayed where the user names no share."""
 TUNINGS = ("image_tuning", "question_tuning")
@@ -215,11 +216,7 @@ class Words:
 
 
 def settle(train: TrainSettings, wanted: TrainSettings) -> TrainSettings:
-    """Lower the encoders' peak rate where the user `wanted` none in particular.
-
-    Encoders that were trained from scratch have a high rate, at which they would forget what they
-    know.
-    """
+    """Lower the peak rate of encoders from scratch where the user `wanted` none in particular."""
     if wanted.encoder_learning_rate is None and train.encoder_learning_rate == SCRATCH_RATE:
         return replace(train, encoder_learning_rate=CONTINUED_RATE)
     return train

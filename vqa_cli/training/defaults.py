@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import TYPE_CHECKING, Protocol
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Protocol
 
 from vqa_cli.config import TrainSettings
 
 if TYPE_CHECKING:
     import pandas as pd
 
-SCRATCH_RATE = 1e-3
+SCRATCH_RATE = 2.5e-3
 RATES = {
     "full": 3e-5,
     "last": 3e-5,
@@ -23,18 +23,31 @@ RATES = {
 """Of pretrained encoders, by what learns; near those of the papers. The less there is of
 it, the faster it has to learn."""
 
-SCRATCH_QUESTIONS = 300_000
-FROZEN_QUESTIONS = 150_000
-"""So many questions are seen in all by default. From scratch val stops rising before that on
-easy-VQA and on the demo's shapes, and with frozen encoders on DAQUAR."""
+QUESTIONS = 300_000
+LEAST_EPOCHS, MOST_EPOCHS = 5, 90
+"""So many questions are seen in all, but neither too few nor too many passes are made."""
 
-LEAST_EPOCHS, MOST_EPOCHS = 5, 30
-BATCH = 128
 
-FEW_QUESTIONS = 1500
-FEW_EPOCHS, FEW_BATCH = 100, 32
-"""With fewer questions than that, encoders that learn need more and smaller steps: 30 epochs of
-128 are 120 steps with 500 questions (docs/defaults.md)."""
+@dataclass(frozen=True)
+class Recipe:
+    """What is usual for a kind of training (docs/defaults.md).
+
+    learning_rate: of fusion and head. label_smoothing: with softmax cross-entropy.
+    """
+
+    learning_rate: float
+    weight_decay: float
+    warmup: float
+    label_smoothing: float
+    batch_size: int
+    questions: int = QUESTIONS
+    most_epochs: int = MOST_EPOCHS
+
+
+FROZEN = Recipe(5e-4, 0.1, 0.1, 0.15, 256)
+SCRATCH = Recipe(1e-3, 3e-3, 0.1, 0.15, 256)
+PRETRAINED = Recipe(1e-3, 0.01, 0.05, 0.0, 128, 150_000, 30)
+"""Pretrained encoders that learn; not part of the study."""
 
 
 class Tuned(Protocol):
@@ -56,17 +69,27 @@ class Tuned(Protocol):
 def resolved(train: TrainSettings, encoders: Tuned, rows: pd.DataFrame) -> TrainSettings:
     """Fill in what is open, for a model with these encoders and the `rows` of train."""
     learning = learning_of(encoders)
-    few = bool(learning) and len(rows) < FEW_QUESTIONS
-    seen = SCRATCH_QUESTIONS if learning else FROZEN_QUESTIONS
-    most = FEW_EPOCHS if few else MOST_EPOCHS
-    return replace(
-        train,
-        objective=objective_of(train, rows),
-        epochs=train.epochs or min(most, max(LEAST_EPOCHS, round(seen / len(rows)))),
+    recipe = _recipe(learning)
+    objective = objective_of(train, rows)
+    passes = max(LEAST_EPOCHS, round(recipe.questions / len(rows)))
+    usual: dict[str, Any] = {
+        "epochs": min(recipe.most_epochs, passes),
         # A step has at least a question for each of the parts that it is computed in.
-        batch_size=train.batch_size or max(train.accumulation, FEW_BATCH if few else BATCH),
-        encoder_learning_rate=train.encoder_learning_rate or _encoder_rate(learning),
-    )
+        "batch_size": max(train.accumulation, recipe.batch_size),
+        "learning_rate": recipe.learning_rate,
+        "encoder_learning_rate": _encoder_rate(learning),
+        "weight_decay": recipe.weight_decay,
+        "warmup": recipe.warmup,
+        "label_smoothing": recipe.label_smoothing if objective == "cross-entropy" else 0.0,
+    }
+    left_open = {name: usual[name] for name in usual if getattr(train, name) is None}
+    return replace(train, objective=objective, **left_open)
+
+
+def _recipe(learning: list[tuple[str, bool]]) -> Recipe:
+    if not learning:
+        return FROZEN
+    return PRETRAINED if any(pretrained for _, pretrained in learning) else SCRATCH
 
 
 def objective_of(train: TrainSettings, rows: pd.DataFrame) -> str:

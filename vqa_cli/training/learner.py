@@ -39,7 +39,7 @@ class Learner(nn.Module):
         super().__init__()
         self.model = model
         self.objective = settings.objective
-        self.label_smoothing = settings.label_smoothing
+        self.label_smoothing = settings.label_smoothing or 0.0
         self.weights = {MAIN: 1.0, **wanted(settings)}
         self.auxiliary = Auxiliary(model, settings) if wanted(settings) else None
 

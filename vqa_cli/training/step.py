@@ -133,7 +133,8 @@ class Stepper:
         if not math.isfinite(norm):
             of_all = gather_object(np.concatenate(broken).tolist())
             raise DivergedError(self._explain(step, batch, np.array(of_all, dtype=np.int64)))
-        factor = rate_factor(self.settings.schedule, step, self.steps, self.settings.warmup)
+        warmup = self.settings.warmup or 0.0
+        factor = rate_factor(self.settings.schedule, step, self.steps, warmup)
         for group in self.optimizer.param_groups:
             group["lr"] = group["peak"] * factor
         self.optimizer.step()

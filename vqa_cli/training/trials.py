@@ -11,7 +11,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,7 @@ from vqa_cli.console import SILENT, Reporter
 from vqa_cli.data.prepared import PreparedDataset
 from vqa_cli.errors import ModelError
 from vqa_cli.model_folder import read_config
-from vqa_cli.models.building import Encoders, choose_encoders
+from vqa_cli.models.building import Encoders, choose_encoders, choose_head
 from vqa_cli.training.defaults import learning_of, objective_of, resolved
 from vqa_cli.training.finetune import finetune, resume
 from vqa_cli.training.finishing import FinetuneResult
@@ -75,8 +75,8 @@ class Tried:
     def defaults(self, encoders: Encoders, rows: pd.DataFrame) -> dict[str, Any]:
         """Return what the settings are where nothing is searched."""
         train = resolved(self.train, encoders, rows)
-        width = self.model.width or encoders.width
-        return self.model.to_mapping() | train.to_mapping() | {"width": width}
+        head = asdict(choose_head(self.model, encoders))
+        return self.model.to_mapping() | train.to_mapping() | head
 
     def with_values(self, values: dict[str, Any]) -> tuple[ModelSettings, TrainSettings]:
         """Put drawn values in their places."""
@@ -246,15 +246,17 @@ def _trained(run: Path, tried: Tried, trial: Trial, report: Reporter) -> Finetun
 
 
 def pruning(trial: Trial, epochs: int) -> OnEpoch:
-    """Return a callback that reports the val accuracy of each tenth, and may end the run."""
+    """Return a callback that reports the best val accuracy by each tenth, and may end the run."""
     frozen = trial.study.get_trials(deepcopy=False)[trial.number]
-    reported = set(frozen.intermediate_values)
+    reported = dict(frozen.intermediate_values)
 
     def on_epoch(epoch: int, accuracy: float) -> None:
         tenth = TENTHS * epoch // epochs
         if tenth > TENTHS * (epoch - 1) // epochs:
             if tenth not in reported:  # else it was stopped just afterwards
-                trial.report(accuracy, tenth)
+                best = max((accuracy, *reported.values()))  # a run is as good as its best epoch
+                trial.report(best, tenth)
+                reported[tenth] = best
             if epoch < epochs and trial.should_prune():
                 raise optuna.TrialPruned
 
