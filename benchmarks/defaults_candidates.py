@@ -73,6 +73,11 @@ SCRATCH["smoothed, 128"] = SCRATCH["smoothed, 256"] | {
     "encoder_learning_rate": 2e-3,
 }
 SCRATCH["smoothed, 256, 120 epochs"] = SCRATCH["smoothed, 256"] | {"epochs": 120}
+SCRATCH["smoothed, 120 epochs"] = SCRATCH["smoothed"] | {
+    "epochs": 120,
+    "learning_rate": 4e-4,
+    "encoder_learning_rate": 8e-4,
+}
 """For encoders from scratch."""
 
 MODEL = ("fusion", "width", "layers", "dropout")

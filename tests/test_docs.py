@@ -123,7 +123,7 @@ def test_the_json_and_the_defaults_of_fine_tuning() -> None:
     result = FinetuneResult(Path("run"), 1, 0.5, 0.1, "", 3, 1, 2)
     same_keys(DOCUMENTED["finetune"], result.to_json())
     table = COMMANDS_PAGE.partition("| | both encoders frozen |")[2].partition("\n\n")[0]
-    kinds = (defaults.FROZEN, defaults.SCRATCH, defaults.PRETRAINED)
+    kinds = (defaults.FROZEN, defaults.SCRATCH, defaults.FEW, defaults.PRETRAINED)
     for setting in ("batch_size", "learning_rate", "weight_decay", "warmup", "label_smoothing"):
         (cells,) = re.findall(rf"^\| `--{setting.replace('_', '-')}`.*? \| (.*) \|$", table, re.M)
         assert [float(cell) for cell in cells.split("|")] == [getattr(k, setting) for k in kinds]
@@ -132,8 +132,10 @@ def test_the_json_and_the_defaults_of_fine_tuning() -> None:
             f"{kind.questions:,} questions, from {defaults.LEAST_EPOCHS} to {kind.most_epochs}"
             in table
         )
-    assert f" | {defaults.SCRATCH_RATE} | " in table
-    assert f"| {FROZEN_DROPOUT} | {LEARNING_DROPOUT} | {LEARNING_DROPOUT} |" in table
+    rates = (defaults.SCRATCH.encoder_learning_rate, defaults.FEW.encoder_learning_rate)
+    assert "| | {} | {} | ".format(*rates) in table
+    assert f"fewer than {defaults.FEW_QUESTIONS:,} questions" in table
+    assert f"| `--dropout` | {FROZEN_DROPOUT} | {LEARNING_DROPOUT} | " in table
     for name, preset in PRESETS.items():
         (row,) = re.findall(rf"^\| `{name}` \|.*", COMMANDS_PAGE, re.MULTILINE)
         assert row.endswith(f"| {preset.width} |")

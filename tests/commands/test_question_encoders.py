@@ -30,17 +30,10 @@ def test_a_gru_is_fine_tuned_evaluated_exported_and_asked(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     data = write_shapes(Path("shapes"))
-    chosen = (
-        "--question-encoder",
-        "gru",
-        "--epochs",
-        3,
-        "--batch-size",
-        16,
-        "--label-smoothing",
-        0,
-    )
-    trained = json.loads(done(vqa("finetune", data, *TINY, *chosen, "--out", "run", "--json")))
+    chosen = ("--question-encoder", "gru", "--epochs", 3, "--batch-size", 16)
+    rates = ("--learning-rate", 1e-3, "--encoder-learning-rate", 1e-3, "--label-smoothing", 0)
+    options = (*TINY, *chosen, *rates, "--out", "run", "--json")
+    trained = json.loads(done(vqa("finetune", data, *options)))
     losses = [row["loss"] for row in history(Path("run"))]
     assert losses[-1] < 0.9 * losses[0]
     card = Path("run/README.md").read_text()

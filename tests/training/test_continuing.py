@@ -27,7 +27,7 @@ from vqa_cli.training.continuing import (
     settle,
     with_rows,
 )
-from vqa_cli.training.defaults import SCRATCH_RATE
+from vqa_cli.training.defaults import SCRATCH
 from vqa_cli.training.finetune import finetune, resume
 from vqa_cli.training.finishing import FinetuneResult
 from vqa_cli.training.old_data import OldData
@@ -44,9 +44,20 @@ def old_data(place: Path) -> PreparedDataset:
     return open_or_prepare(write_shapes(place / "old", count=24))
 
 
+RATES = {
+    "learning_rate": 1e-3,
+    "encoder_learning_rate": 1e-3,
+    "weight_decay": 0.01,
+    "warmup": 0.05,
+    "label_smoothing": 0.0,
+}
+SHORT = {"epochs": 2, "batch_size": 8, **RATES, "encoder_learning_rate": None}
+"""They learn a dozen questions in a few epochs."""
+
+
 @pytest.fixture(scope="module")
 def old_run(place: Path, old_data: PreparedDataset) -> Path:
-    return train(old_data.folder, place / "runs" / "old", epochs=12).run
+    return train(old_data.folder, place / "runs" / "old", epochs=12, **RATES).run
 
 
 def draw_new(folder: Path, count: int = 12) -> Path:
@@ -83,7 +94,7 @@ def go_on(
     return finetune(
         new,
         model=ModelSettings(**model or {}),
-        train=TrainSettings(**{"epochs": 2, "batch_size": 8, **settings}),
+        train=TrainSettings(**{**SHORT, **settings}),
         device=DEVICE,
         prepare=PrepareSettings(),
         continuing=ContinueSettings(
@@ -119,7 +130,7 @@ def result(
     before: dict[Path, bytes],
 ) -> FinetuneResult:
     """Gone on without replay."""
-    return go_on(old_run, new_data.folder, place / "runs" / "plain", heard, epochs=10)
+    return go_on(old_run, new_data.folder, place / "runs" / "plain", heard, epochs=6)
 
 
 def config(run: Path) -> dict[str, Any]:
@@ -212,9 +223,12 @@ def test_what_learns_may_be_chosen_anew(
 
 def test_encoders_from_scratch_go_on_more_slowly(result: FinetuneResult) -> None:
     assert config(result.run)["settings"]["train"]["encoder_learning_rate"] == CONTINUED_RATE
-    open_, named = TrainSettings(), TrainSettings(encoder_learning_rate=SCRATCH_RATE)
+    open_, named = (
+        TrainSettings(),
+        TrainSettings(encoder_learning_rate=SCRATCH.encoder_learning_rate),
+    )
     assert settle(named, open_).encoder_learning_rate == CONTINUED_RATE
-    assert settle(named, named).encoder_learning_rate == SCRATCH_RATE
+    assert settle(named, named) == named
     pretrained = TrainSettings(encoder_learning_rate=3e-5)
     assert settle(pretrained, open_) == pretrained
 

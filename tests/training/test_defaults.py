@@ -24,9 +24,11 @@ def settle(model: ModelSettings, questions: int, **train: object) -> TrainSettin
 @pytest.mark.parametrize(
     ("model", "questions", "epochs", "batch_size"),
     [
-        (SCRATCH, 500, 90, 256),
-        (SCRATCH, 30_000, 10, 256),
-        (SCRATCH, 1_000_000, 5, 256),
+        (SCRATCH, 500, 120, 32),
+        (SCRATCH, 3_999, 75, 32),
+        (SCRATCH, 4_000, 75, 128),
+        (SCRATCH, 30_000, 10, 128),
+        (SCRATCH, 1_000_000, 5, 128),
         (FROZEN, 500, 90, 256),
         (FROZEN, 6_000, 50, 256),
         (FROZEN, 1_000_000, 5, 256),

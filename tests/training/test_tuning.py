@@ -25,7 +25,7 @@ from vqa_cli.inference.loading import load_answerer
 from vqa_cli.models.checkpoint import load_checkpoint
 from vqa_cli.models.tuning import apply_tuning
 from vqa_cli.models.vqa_model import VQAModel
-from vqa_cli.training.defaults import RATES, SCRATCH_RATE, at_heads_rate, resolved
+from vqa_cli.training.defaults import FEW, RATES, at_heads_rate, resolved
 from vqa_cli.training.finetune import resume
 from vqa_cli.training.learner import Learner
 from vqa_cli.training.optimizer import optimizer_for
@@ -143,7 +143,7 @@ def test_factors_do_not_decay_as_if_they_were_matrices() -> None:
         ("frozen", "lora:4", False, RATES["lora"]),
         ("prompt:4", "ia3", False, RATES["ia3"]),
         ("last:2", "prompt", False, RATES["last"]),
-        ("full", "full", True, SCRATCH_RATE),
+        ("full", "full", True, FEW.encoder_learning_rate),
     ],
 )
 def test_the_rate_is_what_the_most_easily_spoilt_encoder_stands(

@@ -29,11 +29,11 @@ from vqa_cli.models.checkpoint import Checkpoint, load_checkpoint
 from vqa_cli.models.presets import PRESETS
 from vqa_cli.models.vqa_model import VQAModel
 from vqa_cli.settings import flag_of, unusable
-from vqa_cli.training.defaults import SCRATCH_RATE
+from vqa_cli.training.defaults import FEW, SCRATCH
 from vqa_cli.training.old_data import OldData
 
 CONTINUED_RATE = 1e-4
-"""Of encoders that once began from scratch: at `SCRATCH_RATE` they would forget what they know."""
+"""Of encoders that began from scratch: at the rate of that they would forget what they know."""
 SHARE = 0.5
 """Of an epoch, to be replayed where the user names no share."""
 TUNINGS = ("image_tuning", "question_tuning")
@@ -217,6 +217,7 @@ class Words:
 
 def settle(train: TrainSettings, wanted: TrainSettings) -> TrainSettings:
     """Lower the peak rate of encoders from scratch where the user `wanted` none in particular."""
-    if wanted.encoder_learning_rate is None and train.encoder_learning_rate == SCRATCH_RATE:
+    of_scratch = (FEW.encoder_learning_rate, SCRATCH.encoder_learning_rate)
+    if wanted.encoder_learning_rate is None and train.encoder_learning_rate in of_scratch:
         return replace(train, encoder_learning_rate=CONTINUED_RATE)
     return train

@@ -10,7 +10,6 @@ from vqa_cli.config import TrainSettings
 if TYPE_CHECKING:
     import pandas as pd
 
-SCRATCH_RATE = 2.5e-3
 RATES = {
     "full": 3e-5,
     "last": 3e-5,
@@ -32,10 +31,12 @@ LEAST_EPOCHS, MOST_EPOCHS = 5, 90
 class Recipe:
     """What is usual for a kind of training (docs/defaults.md).
 
-    learning_rate: of fusion and head. label_smoothing: with softmax cross-entropy.
+    learning_rate: of fusion and head; encoder_learning_rate: of encoders from scratch.
+    label_smoothing: with softmax cross-entropy.
     """
 
     learning_rate: float
+    encoder_learning_rate: float
     weight_decay: float
     warmup: float
     label_smoothing: float
@@ -44,9 +45,12 @@ class Recipe:
     most_epochs: int = MOST_EPOCHS
 
 
-FROZEN = Recipe(5e-4, 0.1, 0.1, 0.15, 256)
-SCRATCH = Recipe(1e-3, 3e-3, 0.1, 0.15, 256)
-PRETRAINED = Recipe(1e-3, 0.01, 0.05, 0.0, 128, 150_000, 30)
+FROZEN = Recipe(5e-4, 1e-3, 0.1, 0.1, 0.15, 256)
+SCRATCH = Recipe(1e-3, 1.5e-3, 0.003, 0.1, 0.15, 128)
+FEW = Recipe(4e-4, 8e-4, 0.003, 0.1, 0.15, 32, most_epochs=120)
+FEW_QUESTIONS = 4000
+"""Encoders from scratch take some thousand steps: with fewer questions, smaller ones."""
+PRETRAINED = Recipe(1e-3, 1e-3, 0.01, 0.05, 0.0, 128, 150_000, 30)
 """Pretrained encoders that learn; not part of the study."""
 
 
@@ -69,7 +73,7 @@ class Tuned(Protocol):
 def resolved(train: TrainSettings, encoders: Tuned, rows: pd.DataFrame) -> TrainSettings:
     """Fill in what is open, for a model with these encoders and the `rows` of train."""
     learning = learning_of(encoders)
-    recipe = _recipe(learning)
+    recipe = _recipe(learning, len(rows))
     objective = objective_of(train, rows)
     passes = max(LEAST_EPOCHS, round(recipe.questions / len(rows)))
     usual: dict[str, Any] = {
@@ -77,7 +81,7 @@ def resolved(train: TrainSettings, encoders: Tuned, rows: pd.DataFrame) -> Train
         # A step has at least a question for each of the parts that it is computed in.
         "batch_size": max(train.accumulation, recipe.batch_size),
         "learning_rate": recipe.learning_rate,
-        "encoder_learning_rate": _encoder_rate(learning),
+        "encoder_learning_rate": _encoder_rate(learning, recipe),
         "weight_decay": recipe.weight_decay,
         "warmup": recipe.warmup,
         "label_smoothing": recipe.label_smoothing if objective == "cross-entropy" else 0.0,
@@ -86,10 +90,12 @@ def resolved(train: TrainSettings, encoders: Tuned, rows: pd.DataFrame) -> Train
     return replace(train, objective=objective, **left_open)
 
 
-def _recipe(learning: list[tuple[str, bool]]) -> Recipe:
+def _recipe(learning: list[tuple[str, bool]], questions: int) -> Recipe:
     if not learning:
         return FROZEN
-    return PRETRAINED if any(pretrained for _, pretrained in learning) else SCRATCH
+    if any(pretrained for _, pretrained in learning):
+        return PRETRAINED
+    return FEW if questions < FEW_QUESTIONS else SCRATCH
 
 
 def objective_of(train: TrainSettings, rows: pd.DataFrame) -> str:
@@ -136,7 +142,7 @@ def left_at_random(encoders: Tuned) -> list[str]:
     ]
 
 
-def _encoder_rate(learning: list[tuple[str, bool]]) -> float:
+def _encoder_rate(learning: list[tuple[str, bool]], recipe: Recipe) -> float:
     """Return the rate that the most easily spoilt of the learning encoders stands."""
     rates = [RATES[tuning.split(":")[0]] for tuning, pretrained in learning if pretrained]
-    return min(rates, default=SCRATCH_RATE)
+    return min(rates, default=recipe.encoder_learning_rate)
