@@ -28,57 +28,48 @@ from vqa_cli.config import AugmentSettings, PrepareSettings, TrainSettings
 from vqa_cli.training.finetune import finetune
 
 REGULARISED = {"label_smoothing": 0.15, "warmup": 0.1}
-FROZEN: dict[str, dict[str, Any]] = {
-    "before": {},
-    "concat": {
-        **REGULARISED,
-        "fusion": "concat",
-        "width": 1024,
-        "dropout": 0.4,
-        "weight_decay": 0.1,
-        "learning_rate": 5e-4,
-        "batch_size": 256,
-        "epochs": 80,
-    },
+
+CONCAT = {
+    **REGULARISED,
+    "fusion": "concat",
+    "width": 1024,
+    "dropout": 0.4,
+    "weight_decay": 0.1,
+    "learning_rate": 5e-4,
+    "batch_size": 256,
+    "epochs": 80,
 }
-FROZEN["concat, rate 1.5e-3"] = FROZEN["concat"] | {"learning_rate": 1.5e-3}
-FROZEN["concat, 40 epochs"] = FROZEN["concat"] | {"epochs": 40}
-FROZEN["attention"] = FROZEN["concat"] | {
-    "fusion": "attention",
-    "width": 512,
-    "dropout": 0.3,
-    "learning_rate": 2e-3,
+ATTENTION = {"fusion": "attention", "width": 512, "dropout": 0.3, "learning_rate": 2e-3}
+FROZEN: dict[str, dict[str, Any]] = {
+    "concat": CONCAT,
+    "concat, rate 1.5e-3": CONCAT | {"learning_rate": 1.5e-3},
+    "concat, 40 epochs": CONCAT | {"epochs": 40},
+    "attention": CONCAT | ATTENTION,
 }
 """For DAQUAR's pretrained encoders, which stay as they are."""
 
-SCRATCH: dict[str, dict[str, Any]] = {
-    "before": {},
-    "100 epochs of 32": {"epochs": 100, "batch_size": 32},
-    "smoothed": {
-        **REGULARISED,
-        "weight_decay": 0.003,
-        "learning_rate": 5e-4,
-        "batch_size": 32,
-        "epochs": 90,
-    },
+SMALL_STEPS = {
+    **REGULARISED,
+    "weight_decay": 0.003,
+    "learning_rate": 5e-4,
+    "encoder_learning_rate": 2e-3,
+    "batch_size": 32,
+    "epochs": 90,
 }
-SCRATCH["smoothed, encoders at 2e-3"] = SCRATCH["smoothed"] | {"encoder_learning_rate": 2e-3}
-SCRATCH["smoothed, 256"] = SCRATCH["smoothed"] | {
-    "batch_size": 256,
+LARGE_STEPS = SMALL_STEPS | {
     "learning_rate": 1e-3,
     "encoder_learning_rate": 2.5e-3,
+    "batch_size": 256,
 }
-SCRATCH["smoothed, 128"] = SCRATCH["smoothed, 256"] | {
-    "batch_size": 128,
-    "encoder_learning_rate": 2e-3,
+SCRATCH: dict[str, dict[str, Any]] = {
+    "smoothed, encoders at 2e-3": SMALL_STEPS,
+    "smoothed, 256": LARGE_STEPS,
+    "smoothed, 256, 120 epochs": LARGE_STEPS | {"epochs": 120},
+    "smoothed, 128": LARGE_STEPS | {"batch_size": 128, "encoder_learning_rate": 2e-3},
+    "smoothed, 120 epochs": SMALL_STEPS
+    | {"epochs": 120, "learning_rate": 4e-4, "encoder_learning_rate": 8e-4},
 }
-SCRATCH["smoothed, 256, 120 epochs"] = SCRATCH["smoothed, 256"] | {"epochs": 120}
-SCRATCH["smoothed, 120 epochs"] = SCRATCH["smoothed"] | {
-    "epochs": 120,
-    "learning_rate": 4e-4,
-    "encoder_learning_rate": 8e-4,
-}
-"""For encoders from scratch."""
+"""For encoders from scratch; in batches of 32 where nothing else is said."""
 
 MODEL = ("fusion", "width", "layers", "dropout")
 COLUMNS = ("setup", "candidate", "seed", "val_accuracy", "best_epoch", "seconds")

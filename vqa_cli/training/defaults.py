@@ -46,7 +46,7 @@ class Recipe:
 
 
 FROZEN = Recipe(5e-4, 1e-3, 0.1, 0.1, 0.15, 256)
-SCRATCH = Recipe(1e-3, 1.5e-3, 0.003, 0.1, 0.15, 128)
+SCRATCH = Recipe(1e-3, 1e-3, 0.01, 0.05, 0.0, 128, most_epochs=30)
 FEW = Recipe(4e-4, 8e-4, 0.003, 0.1, 0.15, 32, most_epochs=120)
 FEW_QUESTIONS = 4000
 """Encoders from scratch take some thousand steps: with fewer questions, smaller ones."""
