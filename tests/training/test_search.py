@@ -19,6 +19,7 @@ from vqa_cli.console import Silent
 from vqa_cli.errors import DataError, ModelError, SettingsError
 from vqa_cli.training import search as searching
 from vqa_cli.training import trials
+from vqa_cli.training.defaults import FEW
 from vqa_cli.training.finishing import FinetuneResult
 from vqa_cli.training.search import SearchResult, find_search, resume_search
 from vqa_cli.training.step import DivergedError
@@ -63,7 +64,8 @@ def rows(folder: Path) -> list[dict[str, str]]:
 
 def test_the_first_trial_has_the_defaults_and_the_others_do_not(searched: SearchResult) -> None:
     first, *others = rows(searched.search)
-    assert (first["trial"], first["learning_rate"], first["dropout"]) == ("1", "0.001", "0.1")
+    assert (first["trial"], first["batch_size"], first["dropout"]) == ("1", "32", "0.1")
+    assert first["learning_rate"] == str(FEW.learning_rate)
     assert len({row["learning_rate"] for row in [first, *others]}) == 3
     assert searched.val_accuracy_defaults == pytest.approx(float(first["val_accuracy"]), abs=1e-4)
 
