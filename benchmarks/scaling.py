@@ -81,7 +81,7 @@ def questions(folder: Path, count: int) -> None:
     measured(
         "a question: its place in an epoch",
         count,
-        lambda: plan_epoch(image, 128, 0, 0, together=4),
+        lambda: plan_epoch(image, 128, 0, 0, together=1),
     )
 
 

@@ -13,9 +13,6 @@ Rows = NDArray[np.int64]
 TOGETHER = 16
 """At most so many questions of an image follow one another where its encoder learns, and runs once
 for them. A batch must not be about one image."""
-TOGETHER_FROZEN = 4
-"""And where it is frozen: what they share is cheaper then, and more of them together cost val
-accuracy (docs/performance.md)."""
 
 
 def plan_epoch(
